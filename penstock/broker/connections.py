@@ -1,0 +1,137 @@
+"""The one connection factory: a Redis URL of any form, and clients for each use of it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from redis.asyncio import Redis, RedisCluster, Sentinel, SSLConnection
+from redis.asyncio.connection import Connection, ConnectionPool, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from penstock.errors import SettingsError
+
+#: A blocking read asks the server to answer within this time, so that nobody ever needs to cancel one.
+BLOCK_MS = 2000
+
+
+class Use(enum.Enum):
+    """What a connection is for; each use has its own, so that none can hold up another."""
+
+    COMMANDS = "commands"
+    BLOCKING = "blocking"
+    HEARTBEAT = "heartbeat"
+
+
+class Form(enum.StrEnum):
+    """How the servers are arranged."""
+
+    SINGLE = "redis"
+    TLS = "rediss"
+    UNIX = "unix"
+    SENTINEL = "redis+sentinel"
+    CLUSTER = "redis+cluster"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A parsed Redis URL."""
+
+    form: Form
+    #: Host and port; several for Sentinel and Cluster.
+    nodes: tuple[tuple[str, int], ...] = ()
+    path: str = ""
+    username: str | None = None
+    password: str | None = None
+    db: int = 0
+    #: Sentinel's name of the master.
+    service: str = ""
+    options: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, url: str) -> Endpoint:
+        """Read `redis://[user:password@]host:port/db`, `rediss://…`, `unix:///path?db=0`,
+        `redis+sentinel://host:port,host:port/service[/db]` or `redis+cluster://host:port,host:port`.
+
+        Raises SettingsError.
+        """
+        parts = urlsplit(url)
+        try:
+            form = Form(parts.scheme)
+        except ValueError:
+            known = ", ".join(f"{form}://" for form in Form)
+            raise SettingsError(f"redis.url: unknown scheme in {_shown(url)!r}; use one of {known}") from None
+        options = dict(parse_qsl(parts.query))
+        if form is Form.UNIX:
+            if not parts.path:
+                raise SettingsError("redis.url: unix:// needs the path of a socket, like unix:///run/redis.sock")
+            return cls(form, path=parts.path, db=_number(options.pop("db", "0"), url), options=options)
+        credentials, _, hosts = parts.netloc.rpartition("@")
+        username, _, password = credentials.partition(":")
+        nodes = tuple(_node(host, form, url) for host in hosts.split(",") if host)
+        path = [unquote(step) for step in parts.path.split("/") if step]
+        service = ""
+        if form is Form.SENTINEL:
+            if not path:
+                raise SettingsError(f"redis.url: {_shown(url)!r} lacks the master's name: redis+sentinel://host:26379/NAME")
+            service = path.pop(0)
+        if not nodes:
+            raise SettingsError(f"redis.url: {_shown(url)!r} names no host")
+        if len(nodes) > 1 and form in (Form.SINGLE, Form.TLS):
+            raise SettingsError("redis.url: several hosts need redis+sentinel:// or redis+cluster://")
+        return cls(
+            form,
+            nodes=nodes,
+            username=unquote(username) or None,
+            password=unquote(password) or None,
+            db=_number(path[0], url) if path else 0,
+            service=service,
+            options=options,
+        )
+
+
+def connect(endpoint: Endpoint, use: Use, *, timeout_s: float = 1.0) -> Redis[bytes]:
+    """A client for one use. It never retries by itself: a write may have happened although its reply was lost."""
+    common: dict[str, Any] = {
+        "socket_connect_timeout": timeout_s,
+        "socket_timeout": None if use is Use.BLOCKING else timeout_s,
+        "username": endpoint.username,
+        "password": endpoint.password,
+        "socket_keepalive": True,
+    }
+    single = {**common, "db": endpoint.db, "retry": Retry(NoBackoff(), 0), "retry_on_timeout": False}
+    if endpoint.form is Form.CLUSTER:
+        host, port = endpoint.nodes[0]
+        cluster: Any = RedisCluster(host=host, port=port, cluster_error_retry_attempts=1, **common)
+        return cluster
+    if endpoint.form is Form.SENTINEL:
+        sentinel = Sentinel(list(endpoint.nodes), socket_timeout=timeout_s)
+        return sentinel.master_for(endpoint.service, **single)
+    if endpoint.form is Form.UNIX:
+        del single["socket_keepalive"]
+        return Redis(connection_pool=ConnectionPool(UnixDomainSocketConnection, path=endpoint.path, **single))
+    host, port = endpoint.nodes[0]
+    kind = SSLConnection if endpoint.form is Form.TLS else Connection
+    return Redis(connection_pool=ConnectionPool(kind, host=host, port=port, **single))
+
+
+def _node(host: str, form: Form, url: str) -> tuple[str, int]:
+    name, colon, port = host.rpartition(":")
+    if not colon:
+        return host, 26379 if form is Form.SENTINEL else 6379
+    return name.strip("[]"), _number(port, url)
+
+
+def _number(value: str, url: str) -> int:
+    if not value.isdecimal():
+        raise SettingsError(f"redis.url: {value!r} in {_shown(url)!r} is not a number")
+    return int(value)
+
+
+def _shown(url: str) -> str:
+    """The URL without its password."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

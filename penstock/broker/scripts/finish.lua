@@ -1,0 +1,27 @@
+-- flags: allow-oom
+-- End an assigned or running job: result, inbox entry, last frames, all or nothing.
+-- Repeating it publishes again and changes nothing.
+-- KEYS  1 job  2 inbox  3 live  4 worker  5 bell
+-- ARGV  1 job id  2 fence  3 instance  4 new state  5 its sources  6 inbox entry  7 result  8 ms from start to first token ("")
+--       9... channel, last frame pairs
+-- Returns "finished" | "repeated" | "fenced"
+local state, fence, worker, ttl, started = unpack(redis.call('HMGET', KEYS[1], 'state', 'fence', 'worker',
+  'result_ttl_ms', 'started_ms'))
+if fence ~= ARGV[2] or worker ~= ARGV[3] then return 'fenced' end
+if state == ARGV[4] then
+  publish(9)
+  return 'repeated'
+end
+if fenced(KEYS[4]) or not may_become(state, ARGV[5]) then return 'fenced' end
+redis.call('XDEL', KEYS[2], ARGV[6])
+local now = now_ms()
+redis.call('HSET', KEYS[1], 'state', ARGV[4], 'result', ARGV[7], 'finished_ms', now)
+if ARGV[8] ~= '' and started then
+  redis.call('HSET', KEYS[1], 'first_token_ms', tonumber(started) + tonumber(ARGV[8]))
+end
+redis.call('HDEL', KEYS[1], 'prefix')
+redis.call('PEXPIRE', KEYS[1], ttl)
+redis.call('ZREM', KEYS[3], ARGV[1])
+ring(KEYS[5])
+publish(9)
+return 'finished'

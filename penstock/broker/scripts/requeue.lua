@@ -1,0 +1,42 @@
+-- flags: allow-oom
+-- The leader takes a job from a worker that is gone: to the resume lane, or to an end it has earned.
+-- KEYS  1 leader  2 job  3 inbox  4 resume lane  5 lane counts  6 lane bytes  7 live  8 worker  9 bell  10 dead letters
+-- ARGV  1 leader token  2 job id  3 fence  4 instance  5 sources of "queued"  6 inbox entry ("" if it has none)
+--       7 prefix  8 resume lane's name  9 queue timeout ms  10 losses to add (0 or 1)  11 most losses
+--       12 result if cancelled  13 result if dead-lettered  14 evidence  15 dead letters to keep
+--       16 ttl ms of a dead letter's record
+-- Returns "queued" | "cancelled" | "dead_lettered" | "stale" | "not_leader"
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'not_leader' end
+local state, fence, worker, bytes, cancel, losses, ttl = unpack(redis.call('HMGET', KEYS[2], 'state', 'fence',
+  'worker', 'bytes', 'cancel', 'losses', 'result_ttl_ms'))
+local ours = fence == ARGV[3] and worker == ARGV[4] and may_become(state, ARGV[5])
+if ARGV[6] ~= '' then
+  -- Only a fenced inbox may be emptied by another than its worker, unless the entry's job has gone on without it.
+  if ours and not fenced(KEYS[8]) then return 'stale' end
+  redis.call('XDEL', KEYS[3], ARGV[6])
+end
+if not ours then return 'stale' end
+local now = now_ms()
+losses = tonumber(losses) + tonumber(ARGV[10])
+local finished
+if cancel then
+  finished, state = ARGV[12], 'cancelled'
+elseif losses >= tonumber(ARGV[11]) then
+  finished, state, ttl = ARGV[13], 'dead_lettered', ARGV[16]
+  redis.call('XADD', KEYS[10], 'MAXLEN', '~', ARGV[15], '*', 'j', ARGV[2], 'at_ms', now, 'losses', losses,
+    'evidence', ARGV[14])
+end
+if finished then
+  redis.call('HSET', KEYS[2], 'state', state, 'losses', losses, 'result', finished, 'finished_ms', now)
+  redis.call('HDEL', KEYS[2], 'prefix')
+  redis.call('PEXPIRE', KEYS[2], ttl)
+  redis.call('ZREM', KEYS[7], ARGV[2])
+  return state
+end
+local deadline = now + tonumber(ARGV[9])
+local entry = join_lane(KEYS[4], KEYS[5], KEYS[6], ARGV[8], ARGV[2], deadline, tonumber(bytes))
+redis.call('HSET', KEYS[2], 'state', 'queued', 'losses', losses, 'prefix', ARGV[7], 'lane', ARGV[8], 'entry', entry,
+  'deadline_ms', deadline)
+redis.call('ZADD', KEYS[7], deadline, ARGV[2])
+ring(KEYS[9])
+return 'queued'

@@ -1,0 +1,26 @@
+-- flags: allow-oom
+-- End a waiting job: cancelled by its client, or expired at its deadline.
+-- KEYS  1 job  2 lane  3 lane counts  4 lane bytes  5 live
+-- ARGV  1 job id  2 lane name  3 new state  4 its sources  5 result  6 "1": only if its deadline has passed
+--       7... channel, last frame pairs
+-- Returns "withdrawn" | "repeated" | "moved" (it is not in that lane any more) | "early" | "missing"
+local state, lane, entry, bytes, deadline, ttl = unpack(redis.call('HMGET', KEYS[1], 'state', 'lane', 'entry',
+  'bytes', 'deadline_ms', 'result_ttl_ms'))
+if not state then
+  redis.call('ZREM', KEYS[5], ARGV[1])
+  return 'missing'
+end
+if state == ARGV[3] then
+  publish(7)
+  return 'repeated'
+end
+if state ~= 'queued' or lane ~= ARGV[2] or not may_become(state, ARGV[4]) then return 'moved' end
+local now = now_ms()
+if ARGV[6] == '1' and now < tonumber(deadline) then return 'early' end
+leave_lane(KEYS[2], KEYS[3], KEYS[4], lane, ARGV[1], entry, tonumber(bytes))
+redis.call('HSET', KEYS[1], 'state', ARGV[3], 'result', ARGV[5], 'finished_ms', now, 'entry', '')
+redis.call('HDEL', KEYS[1], 'prefix')
+redis.call('PEXPIRE', KEYS[1], ttl)
+redis.call('ZREM', KEYS[5], ARGV[1])
+publish(7)
+return 'withdrawn'

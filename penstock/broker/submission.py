@@ -1,0 +1,133 @@
+"""Calls of an ingress: accept a job, end it early, attach to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.broker.keys import PoolKeys
+from penstock.broker.script import Call, Script, text
+from penstock.frames import Generated, Result, decode_generated, decode_result, encode_result
+from penstock.job import NewJob, State, sources
+
+_ENQUEUE = Script("enqueue")
+_WITHDRAW = Script("withdraw")
+_REQUEST_CANCEL = Script("request_cancel")
+_ATTACH = Script("attach")
+
+#: An ingress that is pushed out by newer ones notices the silence and attaches again.
+MAX_LISTENERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The job is in its lane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """A job of this id was accepted before."""
+
+    state: State
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneFull:
+    """The lane takes no more; nothing was written."""
+
+    jobs: int
+    bytes: int
+
+
+def enqueue(job: NewJob, *, max_jobs: int, max_bytes: int) -> Call[Accepted | Exists | LaneFull]:
+    """Record and lane entry in one; a bound of 0 is none."""
+    keys = PoolKeys(job.pool)
+    fields: list[str | bytes | int] = [
+        *("api", job.api, "body", job.body, "model", job.model, "class", job.job_class, "tenant", job.tenant),
+        *("digest", job.digest, "listeners", job.listeners, "trace", job.trace, "prefix", job.prefix),
+        *("run_timeout_ms", job.run_timeout_ms, "result_ttl_ms", job.result_ttl_ms),
+    ]
+    return Call(
+        _ENQUEUE,
+        (keys.job(job.id), keys.lane(job.lane), keys.lane_counts, keys.lane_bytes, keys.live, keys.bell),
+        (job.id, job.lane, len(job.body), max_jobs, max_bytes, job.queue_timeout_ms, *fields),
+        _enqueued,
+    )
+
+
+def _enqueued(reply: list[Any]) -> Accepted | Exists | LaneFull:
+    match reply:
+        case [b"exists", state, digest]:
+            return Exists(State(state.decode()), digest.decode())
+        case [b"full", jobs, size]:
+            return LaneFull(int(jobs), int(size))
+        case _:
+            return Accepted()
+
+
+def withdraw(
+    pool: str, job_id: str, lane: str, state: State, result: Result, notices: list[str | bytes], *, overdue: bool = False
+) -> Call[str]:
+    """End a waiting job; `overdue` only if its deadline has passed. See withdraw.lua for the replies."""
+    keys = PoolKeys(pool)
+    return Call(
+        _WITHDRAW,
+        (keys.job(job_id), keys.lane(lane), keys.lane_counts, keys.lane_bytes, keys.live),
+        (job_id, lane, state, sources(state), encode_result(result), "1" if overdue else "", *notices),
+        text,
+    )
+
+
+def request_cancel(pool: str, job_id: str, worker: str) -> Call[str]:
+    """Ask the instance that holds a job to end it: "requested", "moved" or "ended"."""
+    keys = PoolKeys(pool)
+    return Call(
+        _REQUEST_CANCEL, (keys.job(job_id), keys.control(worker)), (job_id, worker, sources(State.CANCELLED)), text
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no record of that id (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Another instance has it by now: attach again, naming that one."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The job as it stands; what its worker has beyond `prefix` comes by the channel."""
+
+    state: State
+    fence: int
+    prefix: Generated
+    #: Present when it has ended.
+    result: Result | None
+
+
+def attach(pool: str, job_id: str, worker: str, listener: str, offset: int) -> Call[Missing | Moved | Attached]:
+    """Have a job's tokens from `offset` on sent to a listener (see NewJob.listeners); `worker` as last read."""
+    keys = PoolKeys(pool)
+    return Call(
+        _ATTACH,
+        (keys.job(job_id), keys.control(worker)),
+        (job_id, worker, listener, offset, MAX_LISTENERS),
+        _attached,
+    )
+
+
+def _attached(reply: list[Any]) -> Missing | Moved | Attached:
+    match reply:
+        case [b"missing"]:
+            return Missing()
+        case [b"moved", worker]:
+            return Moved(worker.decode())
+        case [_, state, fence, prefix, result]:
+            ended = decode_result(result) if result else None
+            return Attached(State(state.decode()), int(fence), decode_generated(prefix), ended)
+    raise ValueError(reply)

@@ -1,0 +1,140 @@
+"""The wire format of tokens: what crosses Redis per engine step, and what a job's record keeps of them.
+
+Everything is msgpack with structs as arrays. A frame is all that one engine step made for the jobs of one worker that
+one ingress waits for. Tokens and pieces go in pairs: piece i is what token i added to the client's stream, so that a
+token's offset is at once its event id, the place to resume from, and the key that drops a repeat.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FRAME_VERSION = 1
+
+
+class Failure(Struct, frozen=True, array_like=True):
+    """Why a job did not complete: the name of an ApiError class and what to tell the client."""
+
+    error: str
+    message: str
+    param: str | None = None
+
+
+class End(Struct, frozen=True, array_like=True):
+    """How a job ended; `state` is one of the terminal states."""
+
+    state: str
+    #: OpenAI's finish_reason: stop, length, tool_calls, ...
+    finish_reason: str | None = None
+    #: The stop string or token id that ended it.
+    stop_reason: str | int | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    #: Prompt tokens the engine took from its prefix cache.
+    cached_tokens: int = 0
+    failure: Failure | None = None
+
+
+class Delta(Struct, array_like=True):
+    """A run of a job's tokens; `offset` counts the tokens before it since the job's beginning."""
+
+    job: str
+    fence: int
+    offset: int
+    tokens: list[int]
+    #: Per token: the text it added or, for a rich answer, its SSE chunks as JSON, one a line. Often empty.
+    pieces: list[str]
+    end: End | None = None
+
+
+class Frame(Struct, array_like=True):
+    """One engine step of one worker."""
+
+    version: int
+    worker: str
+    deltas: list[Delta]
+
+
+class Generated(Struct, array_like=True):
+    """What a job has generated so far."""
+
+    tokens: list[int] = []
+    pieces: list[str] = []
+
+    def extend(self, delta: Delta) -> int:
+        """Append what `delta` has beyond ours; returns how many tokens that was, -1 if it begins after our end."""
+        skip = len(self.tokens) - delta.offset
+        if skip < 0:
+            return -1
+        if skip == 0:
+            self.tokens += delta.tokens
+            self.pieces += delta.pieces
+            return len(delta.tokens)
+        self.tokens += delta.tokens[skip:]
+        self.pieces += delta.pieces[skip:]
+        return max(len(delta.tokens) - skip, 0)
+
+
+class Result(Struct, frozen=True, array_like=True):
+    """What a finished job keeps until its record expires."""
+
+    end: End
+    generated: Generated
+    #: The whole response body of a rich answer that was not streamed.
+    response: bytes = b""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_frame = msgspec.msgpack.Decoder(Frame)
+_generated = msgspec.msgpack.Decoder(Generated)
+_result = msgspec.msgpack.Decoder(Result)
+
+
+def encode_frame(worker: str, deltas: list[Delta]) -> bytes:
+    """One frame, ready for the journal and the channel."""
+    return _encoder.encode((FRAME_VERSION, worker, deltas))
+
+
+def decode_frame(raw: bytes) -> Frame:
+    """Raises ValueError on a frame of another version or of no sense."""
+    frame = _frame.decode(raw)
+    if frame.version != FRAME_VERSION:
+        msg = f"frame version {frame.version}, this process speaks {FRAME_VERSION}"
+        raise ValueError(msg)
+    return frame
+
+
+def encode_generated(generated: Generated) -> bytes:
+    """For a record's `prefix`; nothing generated is the empty string."""
+    return _encoder.encode(generated) if generated.tokens else b""
+
+
+def decode_generated(raw: bytes) -> Generated:
+    """The inverse of encode_generated."""
+    return _generated.decode(raw) if raw else Generated([], [])
+
+
+def encode_result(result: Result) -> bytes:
+    """For a record's `result`."""
+    return _encoder.encode(result)
+
+
+def decode_result(raw: bytes) -> Result:
+    """The inverse of encode_result."""
+    return _result.decode(raw)
+
+
+def replay(prefix: Generated, frames: Iterable[bytes], job: str, fence: int) -> Generated:
+    """What the journal of an assignment adds to the job's prefix. Stops at a hole: beyond it nothing is certain."""
+    generated = Generated(list(prefix.tokens), list(prefix.pieces))
+    for raw in frames:
+        for delta in decode_frame(raw).deltas:
+            if delta.job == job and delta.fence == fence and generated.extend(delta) < 0:
+                return generated
+    return generated

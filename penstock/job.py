@@ -1,0 +1,202 @@
+"""The job: one generation request as a durable record, its states, and the only table of legal transitions."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from penstock.frames import Generated, Result, decode_generated, decode_result
+from penstock.request import Api
+
+
+class State(enum.StrEnum):
+    """Where a job is in its life."""
+
+    QUEUED = "queued"
+    ASSIGNED = "assigned"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    DEAD_LETTERED = "dead_lettered"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing can follow."""
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.ASSIGNED, State.CANCELLED, State.EXPIRED}),
+    State.ASSIGNED: frozenset(
+        {State.RUNNING, State.QUEUED, State.COMPLETED, State.FAILED, State.CANCELLED, State.DEAD_LETTERED}
+    ),
+    State.RUNNING: frozenset({State.QUEUED, State.COMPLETED, State.FAILED, State.CANCELLED, State.DEAD_LETTERED}),
+    State.COMPLETED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+    State.EXPIRED: frozenset(),
+    State.DEAD_LETTERED: frozenset(),
+}
+
+
+def sources(target: State) -> str:
+    """The states that may become `target`, as the scripts take them: `,queued,assigned,`."""
+    return "," + "".join(f"{state}," for state, targets in TRANSITIONS.items() if target in targets)
+
+
+class JobClass(enum.StrEnum):
+    """An order of service; the scheduler empties a higher class first."""
+
+    INTERACTIVE = "interactive"
+    STANDARD = "standard"
+    BATCH = "batch"
+
+
+#: The lane of jobs that lost their worker or were handed back: they have waited already, so they go first.
+RESUME_LANE = "resume"
+
+
+def lane_name(job_class: JobClass, tenant: str) -> str:
+    """The lane of new jobs of a class and tenant."""
+    return f"{job_class}:{tenant}"
+
+
+def new_job_id(pool: str) -> str:
+    """An id nobody can guess; its pool can be read from it, so that any process finds the record."""
+    return f"{pool}-{secrets.token_hex(12)}"
+
+
+def idempotent_job_id(pool: str, tenant: str, key: str) -> str:
+    """The id of the job that this Idempotency-Key of this tenant stands for: the same key, the same record."""
+    digest = hashlib.sha256(b"\0".join((tenant.encode(), key.encode()))).hexdigest()
+    return f"{pool}-{digest[:24]}"
+
+
+def pool_of(job_id: str) -> str:
+    """The pool that a job id names."""
+    return job_id.rpartition("-")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job on its way into the queue."""
+
+    id: str
+    api: Api
+    #: The request body as the client sent it, JSON in UTF-8.
+    body: bytes
+    #: The name the client asked for.
+    model: str
+    job_class: JobClass
+    tenant: str
+    #: Who wants its tokens: `s:<channel>` every step, `f:<channel>` the end only; comma-separated.
+    listeners: str = ""
+    #: W3C trace context as `key=value` lines.
+    trace: str = ""
+    #: How long it may wait for a worker, in milliseconds.
+    queue_timeout_ms: int
+    #: How long it may run, in milliseconds.
+    run_timeout_ms: int
+    #: How long its record outlives its end, in milliseconds.
+    result_ttl_ms: int
+    #: Encoded `Generated` where the client has seen tokens of a record that Redis lost.
+    prefix: bytes = b""
+
+    @property
+    def pool(self) -> str:
+        """The pool it goes to."""
+        return pool_of(self.id)
+
+    @property
+    def lane(self) -> str:
+        """The lane it waits in."""
+        return RESUME_LANE if self.prefix else lane_name(self.job_class, self.tenant)
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of the request, to tell a retry from another request under the same key."""
+        return hashlib.sha256(self.body).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job's record as it stands in Redis. Times are Unix milliseconds by Redis' clock; 0 is `not yet`."""
+
+    id: str
+    state: State
+    api: Api
+    body: bytes
+    model: str
+    job_class: JobClass
+    tenant: str
+    digest: str
+    #: The lane it waits in, or waited in last.
+    lane: str
+    #: Its entry in that lane, while queued.
+    entry: str
+    listeners: str
+    trace: str
+    #: Number of assignments so far, and the token that fences all but the last.
+    fence: int
+    #: How many of its workers were lost.
+    losses: int
+    #: Instance it is assigned to, or was last.
+    worker: str
+    #: Whether the client asked for its end while it was assigned.
+    cancel_requested: bool
+    created_ms: int
+    deadline_ms: int
+    assigned_ms: int
+    started_ms: int
+    first_token_ms: int
+    finished_ms: int
+    result_ttl_ms: int
+    run_timeout_ms: int
+    #: What former workers generated.
+    prefix: Generated
+    #: Present in terminal states.
+    result: Result | None
+
+    @classmethod
+    def from_record(cls, job_id: str, record: Mapping[bytes, bytes]) -> Job:
+        """Read a record as HGETALL returns it. Raises KeyError where it is not a whole record."""
+
+        def number(field: bytes) -> int:
+            return int(record.get(field) or 0)
+
+        def text(field: bytes) -> str:
+            return record.get(field, b"").decode()
+
+        return cls(
+            id=job_id,
+            state=State(record[b"state"].decode()),
+            api=Api(record[b"api"].decode()),
+            body=record[b"body"],
+            model=text(b"model"),
+            job_class=JobClass(record[b"class"].decode()),
+            tenant=text(b"tenant"),
+            digest=text(b"digest"),
+            lane=text(b"lane"),
+            entry=text(b"entry"),
+            listeners=text(b"listeners"),
+            trace=text(b"trace"),
+            fence=number(b"fence"),
+            losses=number(b"losses"),
+            worker=text(b"worker"),
+            cancel_requested=bool(record.get(b"cancel")),
+            created_ms=number(b"created_ms"),
+            deadline_ms=number(b"deadline_ms"),
+            assigned_ms=number(b"assigned_ms"),
+            started_ms=number(b"started_ms"),
+            first_token_ms=number(b"first_token_ms"),
+            finished_ms=number(b"finished_ms"),
+            result_ttl_ms=number(b"result_ttl_ms"),
+            run_timeout_ms=number(b"run_timeout_ms"),
+            prefix=decode_generated(record.get(b"prefix", b"")),
+            result=decode_result(record[b"result"]) if record.get(b"result") else None,
+        )

@@ -1,0 +1,33 @@
+"""Text to token ids and back: what the tokenizer service and the engines share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+
+class TokenStream(Protocol):
+    """Turns the tokens of one generation into text, one token at a time."""
+
+    def step(self, token: int) -> str:
+        """The text this token completes; empty while a character is still in pieces."""
+
+
+class Tokenizer(Protocol):
+    """One model's vocabulary and chat template."""
+
+    @property
+    def eos_ids(self) -> frozenset[int]:
+        """Tokens that end a generation."""
+
+    def chat(self, messages: Sequence[dict[str, Any]], **template_kwargs: Any) -> list[int]:
+        """Render a conversation with the model's template and encode it. Raises InvalidRequestError."""
+
+    def encode(self, text: str, *, special: bool = True) -> list[int]:
+        """Token ids of a text; `special` adds the model's begin-of-text token."""
+
+    def decode(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
+        """The text of token ids."""
+
+    def stream(self, *, skip_special: bool = True, prompt: Sequence[int] = ()) -> TokenStream:
+        """A fresh incremental decoder of what follows `prompt`."""
