@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 FRAME_VERSION = 1
 
@@ -130,11 +130,10 @@ def decode_result(raw: bytes) -> Result:
     return _result.decode(raw)
 
 
-def replay(prefix: Generated, frames: Iterable[bytes], job: str, fence: int) -> Generated:
-    """What the journal of an assignment adds to the job's prefix. Stops at a hole: beyond it nothing is certain."""
-    generated = Generated(list(prefix.tokens), list(prefix.pieces))
+def replay(jobs: Mapping[tuple[str, int], Generated], frames: Iterable[bytes]) -> None:
+    """Add what a journal has of the jobs (by id and fence) to what they have; what lies beyond a hole is left out."""
     for raw in frames:
         for delta in decode_frame(raw).deltas:
-            if delta.job == job and delta.fence == fence and generated.extend(delta) < 0:
-                return generated
-    return generated
+            generated = jobs.get((delta.job, delta.fence))
+            if generated is not None:
+                generated.extend(delta)

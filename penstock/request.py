@@ -13,6 +13,8 @@ from penstock.errors import InvalidRequestError
 MAX_STOP_STRINGS = 16
 MAX_CHOICES = 16
 MAX_LOGIT_BIAS = 1024
+#: No vocabulary is this large; what is above would not fit the engines' 32-bit ids.
+MAX_TOKEN_ID = 2**31 - 1
 
 Positive = Annotated[int, Meta(ge=1)]
 NotNegative = Annotated[int, Meta(ge=0)]
@@ -143,6 +145,8 @@ def parse(api: Api, raw: bytes) -> ChatBody | CompletionBody:
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequestError(f"The request body is not valid JSON: {error}") from None
+    except RecursionError:
+        raise InvalidRequestError("The request body is nested too deeply.") from None
     _check(body)
     return body
 
@@ -229,16 +233,21 @@ def _check_prompt(prompt: str | list[Any]) -> None:
 
 
 def _are_ids(values: list[Any]) -> bool:
-    return all(type(value) is int and value >= 0 for value in values)
+    return all(type(value) is int and 0 <= value <= MAX_TOKEN_ID for value in values)
 
 
 def _check_bias(body: Body) -> None:
     bias = body.logit_bias or {}
     if len(bias) > MAX_LOGIT_BIAS:
         raise InvalidRequestError(f"At most {MAX_LOGIT_BIAS} logit_bias entries.", param="logit_bias")
-    wrong = next((token for token in bias if not token.isdecimal()), None)
+    wrong = next((token for token in bias if not _is_id(token)), None)
     if wrong is not None:
-        raise InvalidRequestError(f"logit_bias keys are token ids, got {wrong!r}.", param="logit_bias")
+        raise InvalidRequestError(f"logit_bias keys are token ids, got {wrong[:40]!r}.", param="logit_bias")
+
+
+def _is_id(text: str) -> bool:
+    """Few digits are asked for before `int` sees them: it refuses thousands with an error of its own."""
+    return text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_TOKEN_ID)) and int(text) <= MAX_TOKEN_ID
 
 
 def _check_messages(messages: list[dict[str, Any]]) -> None:

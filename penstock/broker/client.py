@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from redis.asyncio import Redis
-from redis.exceptions import BusyLoadingError, ConnectionError, NoScriptError, OutOfMemoryError, RedisError, TimeoutError
+from redis.exceptions import (
+    BusyLoadingError,
+    ConnectionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    TimeoutError,
+)
 
 from penstock.broker.connections import Endpoint, Use, connect
+from penstock.broker.query import Query
 from penstock.broker.script import Call, Source
 from penstock.errors import BrokerFullError, BrokerUnavailableError
 
@@ -21,7 +29,8 @@ T = TypeVar("T")
 _FLAGS_SINCE = 7
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
-_LOST = (ConnectionError, TimeoutError, BusyLoadingError, OSError)
+#: A server that cannot answer, or (a replica by now) may not: the same call may succeed a moment later.
+LOST = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, OSError)
 
 
 class Broker:
@@ -35,16 +44,20 @@ class Broker:
         self._timeout_s = timeout_s
         self._patience_s = patience_s
         self._flagged: bool | None = None
-        #: For plain commands that are safe to repeat or that only read.
-        self.commands: Redis[bytes] = connect(endpoint, Use.COMMANDS, timeout_s=timeout_s)
+        #: For plain commands that are safe to repeat or that only read. (redis-py's annotations mix its two clients up.)
+        self.commands: Any = connect(endpoint, Use.COMMANDS, timeout_s=timeout_s)
+        #: For queries: replies come as the protocol has them, for redis-py's parsers lose repeated fields of an entry.
+        self._plain: Any = connect(endpoint, Use.COMMANDS, timeout_s=timeout_s)
+        self._plain.response_callbacks.clear()
 
-    def connection(self, use: Use) -> Redis[bytes]:
+    def connection(self, use: Use) -> Any:
         """A further client of its own; the caller closes it."""
         return connect(self._endpoint, use, timeout_s=self._timeout_s)
 
     async def close(self) -> None:
         """Close the command connections."""
         await self.commands.aclose()
+        await self._plain.aclose()
 
     async def run(self, call: Call[T]) -> T:
         """Run one call. Raises BrokerFullError, BrokerUnavailableError."""
@@ -53,24 +66,44 @@ class Broker:
 
     async def run_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
         """Run calls in one round trip; their order is kept. Raises as `run` does, whichever call it was."""
-        try:
-            return await self._execute(calls)
-        except _LOST as error:
-            return await self._execute_again(calls, error)
+        return await self._patiently(lambda: self._execute(calls))
 
-    async def _execute_again(self, calls: Sequence[Call[Any]], failure: Exception) -> list[Any]:
-        """Once more at once, then with growing pauses until patience is over."""
+    async def ask(self, query: Query[T]) -> T:
+        """Run one query. Raises BrokerUnavailableError."""
+        (answer,) = await self.ask_many([query])
+        return answer  # type: ignore[no-any-return]
+
+    async def ask_many(self, queries: Sequence[Query[Any]]) -> list[Any]:
+        """Run queries in one round trip. Raises BrokerUnavailableError."""
+        return await self._patiently(lambda: self._ask(queries))
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[list[Any]]]) -> list[Any]:
+        """Try; where the reply was lost, once more at once, then with growing pauses until patience is over."""
+        try:
+            return await attempt()
+        except LOST as error:
+            return await self._again(attempt, error)
+
+    async def _again(self, attempt: Callable[[], Awaitable[list[Any]]], failure: Exception) -> list[Any]:
         until = time.monotonic() + self._patience_s
         pause_s = 0.0
         while True:
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
             try:
-                return await self._execute(calls)
-            except _LOST as error:
+                return await attempt()
+            except LOST as error:
                 failure = error
             if time.monotonic() >= until:
                 raise BrokerUnavailableError(f"Redis is out of reach: {failure}") from failure
             pause_s = min(max(pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+
+    async def _ask(self, queries: Sequence[Query[Any]]) -> list[Any]:
+        if len(queries) == 1:
+            return [queries[0].parse(await self._plain.execute_command(*queries[0].command))]
+        pipeline = self._plain.pipeline(transaction=False)
+        for query in queries:
+            pipeline.execute_command(*query.command)
+        return [query.parse(reply) for query, reply in zip(queries, await pipeline.execute(), strict=True)]
 
     async def _execute(self, calls: Sequence[Call[Any]]) -> list[Any]:
         sources = await self._sources(calls)
@@ -92,7 +125,7 @@ class Broker:
             return await self.commands.execute_command("EVALSHA", source.sha, len(call.keys), *call.keys, *call.args)
         except NoScriptError:
             return await self._eval(call, source)
-        except _LOST:
+        except LOST:
             raise
         except RedisError as error:
             raise _translated(error) from error
@@ -101,7 +134,7 @@ class Broker:
         """EVAL also loads the script; the server forgot it, or never had it."""
         try:
             return await self.commands.execute_command("EVAL", source.text, len(call.keys), *call.keys, *call.args)
-        except _LOST:
+        except LOST:
             raise
         except RedisError as error:
             raise _translated(error) from error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from redis.asyncio import Redis, RedisCluster, Sentinel, SSLConnection
 from redis.asyncio.connection import Connection, ConnectionPool, UnixDomainSocketConnection
@@ -24,6 +24,7 @@ class Use(enum.Enum):
     COMMANDS = "commands"
     BLOCKING = "blocking"
     HEARTBEAT = "heartbeat"
+    SUBSCRIPTION = "subscription"
 
 
 class Form(enum.StrEnum):
@@ -49,14 +50,13 @@ class Endpoint:
     db: int = 0
     #: Sentinel's name of the master.
     service: str = ""
-    options: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, url: str) -> Endpoint:
-        """Read `redis://[user:password@]host:port/db`, `rediss://…`, `unix:///path?db=0`,
-        `redis+sentinel://host:port,host:port/service[/db]` or `redis+cluster://host:port,host:port`.
+        """Read a URL of any form. Raises SettingsError.
 
-        Raises SettingsError.
+        `redis://[user:password@]host:port/db`, `rediss://…`, `unix:///path?db=0`,
+        `redis+sentinel://host:port,host:port/service[/db]` or `redis+cluster://host:port,host:port`.
         """
         parts = urlsplit(url)
         try:
@@ -64,46 +64,63 @@ class Endpoint:
         except ValueError:
             known = ", ".join(f"{form}://" for form in Form)
             raise SettingsError(f"redis.url: unknown scheme in {_shown(url)!r}; use one of {known}") from None
-        options = dict(parse_qsl(parts.query))
-        if form is Form.UNIX:
-            if not parts.path:
-                raise SettingsError("redis.url: unix:// needs the path of a socket, like unix:///run/redis.sock")
-            return cls(form, path=parts.path, db=_number(options.pop("db", "0"), url), options=options)
-        credentials, _, hosts = parts.netloc.rpartition("@")
-        username, _, password = credentials.partition(":")
-        nodes = tuple(_node(host, form, url) for host in hosts.split(",") if host)
-        path = [unquote(step) for step in parts.path.split("/") if step]
-        service = ""
-        if form is Form.SENTINEL:
-            if not path:
-                raise SettingsError(f"redis.url: {_shown(url)!r} lacks the master's name: redis+sentinel://host:26379/NAME")
-            service = path.pop(0)
-        if not nodes:
-            raise SettingsError(f"redis.url: {_shown(url)!r} names no host")
-        if len(nodes) > 1 and form in (Form.SINGLE, Form.TLS):
-            raise SettingsError("redis.url: several hosts need redis+sentinel:// or redis+cluster://")
-        return cls(
-            form,
-            nodes=nodes,
-            username=unquote(username) or None,
-            password=unquote(password) or None,
-            db=_number(path[0], url) if path else 0,
-            service=service,
-            options=options,
-        )
+        return _unix(parts, url) if form is Form.UNIX else _network(form, parts, url)
+
+
+def _unix(parts: SplitResult, url: str) -> Endpoint:
+    if not parts.path:
+        raise SettingsError("redis.url: unix:// needs the path of a socket, like unix:///run/redis.sock")
+    options = dict(parse_qsl(parts.query))
+    db = _number(options.pop("db", "0"), url)
+    _refuse(options)
+    return Endpoint(Form.UNIX, path=parts.path, db=db)
+
+
+def _network(form: Form, parts: SplitResult, url: str) -> Endpoint:
+    _refuse(dict(parse_qsl(parts.query, keep_blank_values=True)))
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    username, _, password = credentials.partition(":")
+    nodes = tuple(_node(host, form, url) for host in hosts.split(",") if host)
+    if not nodes:
+        raise SettingsError(f"redis.url: {_shown(url)!r} names no host")
+    path = [unquote(step) for step in parts.path.split("/") if step]
+    service = ""
+    if form is Form.SENTINEL:
+        if not path:
+            raise SettingsError(f"redis.url: {_shown(url)!r} lacks the master's name: redis+sentinel://host:26379/NAME")
+        service = path.pop(0)
+    db = _number(path.pop(0), url) if path else 0
+    if len(nodes) > 1 and form in (Form.SINGLE, Form.TLS):
+        raise SettingsError("redis.url: several hosts need redis+sentinel:// or redis+cluster://")
+    if path or (db and form is Form.CLUSTER):
+        raise SettingsError(f"redis.url: {_shown(url)!r} goes on too long after its hosts")
+    return Endpoint(
+        form,
+        nodes=nodes,
+        username=unquote(username) or None,
+        password=unquote(password) or None,
+        db=db,
+        service=service,
+    )
+
+
+def _refuse(options: dict[str, str]) -> None:
+    """Better than to start without what was asked for."""
+    if options:
+        raise SettingsError(f"redis.url: unknown option {next(iter(options))!r} after the question mark; leave it out")
 
 
 def connect(endpoint: Endpoint, use: Use, *, timeout_s: float = 1.0) -> Redis[bytes]:
     """A client for one use. It never retries by itself: a write may have happened although its reply was lost."""
     common: dict[str, Any] = {
         "socket_connect_timeout": timeout_s,
-        "socket_timeout": None if use is Use.BLOCKING else timeout_s,
+        "socket_timeout": None if use in (Use.BLOCKING, Use.SUBSCRIPTION) else timeout_s,
         "username": endpoint.username,
         "password": endpoint.password,
         "socket_keepalive": True,
     }
     single = {**common, "db": endpoint.db, "retry": Retry(NoBackoff(), 0), "retry_on_timeout": False}
-    if endpoint.form is Form.CLUSTER:
+    if endpoint.form is Form.CLUSTER and use is not Use.SUBSCRIPTION:
         host, port = endpoint.nodes[0]
         cluster: Any = RedisCluster(host=host, port=port, cluster_error_retry_attempts=1, **common)
         return cluster
@@ -112,16 +129,17 @@ def connect(endpoint: Endpoint, use: Use, *, timeout_s: float = 1.0) -> Redis[by
         return sentinel.master_for(endpoint.service, **single)
     if endpoint.form is Form.UNIX:
         del single["socket_keepalive"]
-        return Redis(connection_pool=ConnectionPool(UnixDomainSocketConnection, path=endpoint.path, **single))
+        return Redis.from_pool(ConnectionPool(UnixDomainSocketConnection, path=endpoint.path, **single))
+    # Any one node of a cluster hears what is published at every other.
     host, port = endpoint.nodes[0]
     kind = SSLConnection if endpoint.form is Form.TLS else Connection
-    return Redis(connection_pool=ConnectionPool(kind, host=host, port=port, **single))
+    return Redis.from_pool(ConnectionPool(kind, host=host, port=port, **single))
 
 
 def _node(host: str, form: Form, url: str) -> tuple[str, int]:
     name, colon, port = host.rpartition(":")
-    if not colon:
-        return host, 26379 if form is Form.SENTINEL else 6379
+    if not colon or host.endswith("]"):
+        name, port = host, "26379" if form is Form.SENTINEL else "6379"
     return name.strip("[]"), _number(port, url)
 
 

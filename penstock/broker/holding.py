@@ -134,7 +134,7 @@ def finish(
     ttft_ms: int | None,
     notices: Sequence[str | bytes],
 ) -> Call[str]:
-    """End a job: "finished", "repeated" or "fenced". `notices` are channel, frame pairs for its last tokens."""
+    """End a job: "finished", "repeated", "stale" or "fenced". `notices` are channel, frame pairs for its last tokens."""
     keys = PoolKeys(pool)
     state = State(result.end.state)
     return Call(
@@ -149,7 +149,7 @@ def finish(
 
 
 def hand_back(pool: str, instance: str, held: Held, generated: Generated, *, queue_timeout_ms: int) -> Call[str]:
-    """Give a job back with what it has generated: "queued" or "fenced"."""
+    """Give a job back with what it has generated: "queued", "stale" or "fenced"."""
     keys = PoolKeys(pool)
     lane = keys.lane(RESUME_LANE)
     return Call(
@@ -167,7 +167,7 @@ def hand_back(pool: str, instance: str, held: Held, generated: Generated, *, que
 
 
 def checkpoint(pool: str, instance: str, held: Held, generated: Generated) -> Call[str]:
-    """Keep a long job's tokens in its record: "kept" or "fenced"."""
+    """Keep a long job's tokens in its record: "kept", "stale" or "fenced"."""
     keys = PoolKeys(pool)
     return Call(
         _CHECKPOINT,

@@ -1,9 +1,9 @@
-"""Calls of the leading scheduler: its lease, assignment, and the recovery of what others left behind."""
+"""Calls of the leading scheduler: its lease, assignment, and what becomes of the jobs of a lost worker."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from penstock.broker.keys import PoolKeys
 from penstock.broker.script import Call, Script, text
@@ -16,8 +16,7 @@ _ASSIGN = Script("assign")
 _REQUEUE = Script("requeue")
 _DECLARE_LOST = Script("declare_lost")
 _RETIRE = Script("retire")
-_RESTORE = Script("restore")
-_SWEEP_LANE = Script("sweep_lane")
+_ABORT = Script("abort")
 
 #: Dead letters kept per pool, and how long their records stay (7 days).
 DEAD_LETTERS_KEPT = 10_000
@@ -53,6 +52,22 @@ def assign(pool: str, token: str, job_id: str, lane: str, entry: str, instance: 
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A job's loss of its worker, and the ends it may have earned."""
+
+    #: Whether it speaks against the job.
+    counted: bool
+    #: Losses that make a dead letter.
+    max_losses: int
+    #: What is known of this loss, a JSON object.
+    evidence: bytes
+    if_cancelled: Result
+    if_dead: Result
+    #: Per listener: channel, last frame if cancelled, last frame if dead-lettered.
+    notices: Sequence[tuple[str, bytes, bytes]] = ()
+
+
 def requeue(
     pool: str,
     token: str,
@@ -63,13 +78,9 @@ def requeue(
     entry: str,
     prefix: Generated,
     queue_timeout_ms: int,
-    counted: bool,
-    max_losses: int,
-    if_cancelled: Result,
-    if_dead: Result,
-    evidence: bytes,
+    loss: Loss,
 ) -> Call[str]:
-    """Take a job from a lost instance; `counted` where the loss speaks against the job. Replies in requeue.lua."""
+    """Take a job from an instance that lost it; `entry` of its inbox, "" if there is none. Replies in requeue.lua."""
     keys = PoolKeys(pool)
     return Call(
         _REQUEUE,
@@ -79,8 +90,10 @@ def requeue(
         ),
         (
             *(token, job_id, fence, instance, sources(State.QUEUED), entry, encode_generated(prefix), RESUME_LANE),
-            *(queue_timeout_ms, int(counted), max_losses, encode_result(if_cancelled), encode_result(if_dead)),
-            *(evidence, DEAD_LETTERS_KEPT, DEAD_LETTER_TTL_MS),
+            *(queue_timeout_ms, int(loss.counted), loss.max_losses),
+            *(encode_result(loss.if_cancelled), encode_result(loss.if_dead)),
+            *(loss.evidence, DEAD_LETTERS_KEPT, DEAD_LETTER_TTL_MS),
+            *(part for notice in loss.notices for part in notice),
         ),
         text,
     )
@@ -106,30 +119,7 @@ def retire(pool: str, instance: str, name: str) -> Call[str]:
     )
 
 
-def restore(pool: str, token: str, job_id: str, lane: str, entry: str) -> Call[str]:
-    """Put a waiting job back into the lane that lost it."""
+def abort(pool: str, instance: str, job_id: str) -> Call[str]:
+    """Tell an instance to stop generating for a job that ended or went without it: "told" or "gone"."""
     keys = PoolKeys(pool)
-    return Call(
-        _RESTORE,
-        (keys.leader, keys.job(job_id), keys.lane(lane), keys.lane_counts, keys.lane_bytes, keys.bell),
-        (token, job_id, lane, entry),
-        text,
-    )
-
-
-def sweep_lane(pool: str, token: str, lane: str, entries: Sequence[tuple[str, str]]) -> Call[int]:
-    """Drop entries (job id, entry id) whose job does not wait there; returns how many."""
-    keys = PoolKeys(pool)
-    return Call(
-        _SWEEP_LANE,
-        (
-            *(keys.leader, keys.lane(lane), keys.lane_counts, keys.lane_bytes),
-            *(keys.job(job_id) for job_id, _ in entries),
-        ),
-        (token, lane, *(part for entry in entries for part in entry)),
-        _dropped,
-    )
-
-
-def _dropped(reply: Any) -> int:
-    return reply if isinstance(reply, int) else 0
+    return Call(_ABORT, (keys.control(instance), keys.worker(instance)), (job_id,), text)

@@ -23,6 +23,9 @@ MAX_LISTENERS = 8
 class Accepted:
     """The job is in its lane."""
 
+    #: By Redis' clock: what every chunk of the answer says, on whichever ingress it is read.
+    created_ms: int
+
 
 @dataclass(frozen=True, slots=True)
 class Exists:
@@ -30,6 +33,7 @@ class Exists:
 
     state: State
     digest: str
+    created_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,13 @@ def enqueue(job: NewJob, *, max_jobs: int, max_bytes: int) -> Call[Accepted | Ex
 
 def _enqueued(reply: list[Any]) -> Accepted | Exists | LaneFull:
     match reply:
-        case [b"exists", state, digest]:
-            return Exists(State(state.decode()), digest.decode())
+        case [b"accepted", created_ms]:
+            return Accepted(int(created_ms))
+        case [b"exists", state, digest, created_ms]:
+            return Exists(State(state.decode()), digest.decode(), int(created_ms))
         case [b"full", jobs, size]:
             return LaneFull(int(jobs), int(size))
-        case _:
-            return Accepted()
+    raise ValueError(reply)
 
 
 def withdraw(

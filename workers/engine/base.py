@@ -46,7 +46,7 @@ class Output:
     finish: Finish | None = None
     #: The token id that ended it, where one did.
     stop_token: int | None = None
-    #: Prompt tokens taken from the prefix cache; meaningful from the first output on.
+    #: Prompt tokens taken from the prefix cache; told with a generation's first output.
     cached_tokens: int = 0
     #: Why `finish` is ERROR, for the log and the job record.
     error: str = ""

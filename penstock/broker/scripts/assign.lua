@@ -4,16 +4,15 @@
 -- ARGV  1 leader token  2 job id  3 lane name  4 lane entry  5 instance  6 sources of "assigned"
 -- Returns "assigned" | "not_leader" | "worker_gone" | "worker_full" | "stale" (the entry was dropped)
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'not_leader' end
-local state, entry, bytes, timeout = unpack(redis.call('HMGET', KEYS[2], 'state', 'entry', 'bytes', 'run_timeout_ms'))
-bytes = tonumber(bytes or 0)
+local state, entry, timeout = unpack(redis.call('HMGET', KEYS[2], 'state', 'entry', 'run_timeout_ms'))
 if not may_become(state, ARGV[6]) or entry ~= ARGV[4] then
-  leave_lane(KEYS[3], KEYS[4], KEYS[5], ARGV[3], ARGV[2], ARGV[4], bytes)
+  leave_lane(KEYS[3], KEYS[4], KEYS[5], ARGV[3], ARGV[2], ARGV[4])
   return 'stale'
 end
 local worker_state, slots = unpack(redis.call('HMGET', KEYS[6], 'state', 'slots'))
 if worker_state ~= 'ready' then return 'worker_gone' end
 if redis.call('XLEN', KEYS[7]) >= tonumber(slots) then return 'worker_full' end
-leave_lane(KEYS[3], KEYS[4], KEYS[5], ARGV[3], ARGV[2], ARGV[4], bytes)
+leave_lane(KEYS[3], KEYS[4], KEYS[5], ARGV[3], ARGV[2], ARGV[4])
 local now = now_ms()
 local fence = redis.call('HINCRBY', KEYS[2], 'fence', 1)
 redis.call('HSET', KEYS[2], 'state', 'assigned', 'worker', ARGV[5], 'assigned_ms', now, 'entry', '')

@@ -2,9 +2,9 @@
 -- KEYS  1 job  2 lane  3 lane counts  4 lane bytes  5 live  6 bell
 -- ARGV  1 job id  2 lane name  3 bytes  4 most jobs (0: no bound)  5 most bytes (0: no bound)
 --       6 queue timeout ms  7... field, value of the record
--- Returns {"accepted"} | {"exists", state, digest} | {"full", jobs, bytes}
-local state, digest = unpack(redis.call('HMGET', KEYS[1], 'state', 'digest'))
-if state then return {'exists', state, digest} end
+-- Returns {"accepted", created_ms} | {"exists", state, digest, created_ms} | {"full", jobs, bytes}
+local state, digest, created = unpack(redis.call('HMGET', KEYS[1], 'state', 'digest', 'created_ms'))
+if state then return {'exists', state, digest, created} end
 local bytes = tonumber(ARGV[3])
 local jobs = tonumber(redis.call('HGET', KEYS[3], ARGV[2]) or 0)
 local held = tonumber(redis.call('HGET', KEYS[4], ARGV[2]) or 0)
@@ -19,4 +19,4 @@ redis.call('HSET', KEYS[1], 'state', 'queued', 'created_ms', now, 'deadline_ms',
   'lane', ARGV[2], 'entry', entry, 'bytes', bytes, unpack(ARGV, 7))
 redis.call('ZADD', KEYS[5], deadline, ARGV[1])
 ring(KEYS[6])
-return {'accepted'}
+return {'accepted', now}

@@ -4,16 +4,17 @@
 -- KEYS  1 job  2 inbox  3 live  4 worker  5 bell
 -- ARGV  1 job id  2 fence  3 instance  4 new state  5 its sources  6 inbox entry  7 result  8 ms from start to first token ("")
 --       9... channel, last frame pairs
--- Returns "finished" | "repeated" | "fenced"
+-- Returns "finished" | "repeated" | "stale" (no longer ours; so is the inbox entry) | "fenced" (this instance is lost)
 local state, fence, worker, ttl, started = unpack(redis.call('HMGET', KEYS[1], 'state', 'fence', 'worker',
   'result_ttl_ms', 'started_ms'))
-if fence ~= ARGV[2] or worker ~= ARGV[3] then return 'fenced' end
-if state == ARGV[4] then
+local ours = fence == ARGV[2] and worker == ARGV[3]
+if ours and state == ARGV[4] then
   publish(9)
   return 'repeated'
 end
-if fenced(KEYS[4]) or not may_become(state, ARGV[5]) then return 'fenced' end
+if fenced(KEYS[4]) then return 'fenced' end
 redis.call('XDEL', KEYS[2], ARGV[6])
+if not ours or state == 'queued' or not may_become(state, ARGV[5]) then return 'stale' end
 local now = now_ms()
 redis.call('HSET', KEYS[1], 'state', ARGV[4], 'result', ARGV[7], 'finished_ms', now)
 if ARGV[8] ~= '' and started then

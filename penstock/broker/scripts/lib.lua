@@ -30,9 +30,11 @@ end
 
 -- Take a job's entry out of its lane, if it is there; an empty lane leaves nothing behind.
 -- The entry is looked at first: a lane that was deleted and made anew within a millisecond gives the same id again.
-local function leave_lane(lane, counts, sizes, name, id, entry, bytes)
+-- It says itself what it counted for: the job's record may be gone.
+local function leave_lane(lane, counts, sizes, name, id, entry)
   local found = redis.call('XRANGE', lane, entry, entry)[1]
   if not found or found[2][2] ~= id then return end
+  local bytes = found[2][6]
   redis.call('XDEL', lane, entry)
   if redis.call('XLEN', lane) == 0 then
     redis.call('DEL', lane)

@@ -4,11 +4,13 @@
 -- ARGV  1 name  2 instance  3 instance before, as last read ("" if none)  4... field, value
 -- Returns "registered" | "moved" (another registration came first: read again)
 local before = redis.call('HGET', KEYS[1], ARGV[1]) or ''
-if before ~= ARGV[2] then
-  if before ~= ARGV[3] then return 'moved' end
-  if before ~= '' and redis.call('EXISTS', KEYS[4]) == 1 then redis.call('HSET', KEYS[4], 'state', 'lost') end
-  redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+-- Once is enough: a repeat that comes late must not raise an instance that was declared lost since.
+if before == ARGV[2] then return 'registered' end
+if before ~= ARGV[3] then return 'moved' end
+if before ~= '' and not fenced(KEYS[4]) then
+  redis.call('HSET', KEYS[4], 'state', 'lost', 'why', 'another registered under its name')
 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('SADD', KEYS[2], ARGV[2])
 redis.call('HSET', KEYS[3], 'name', ARGV[1], 'beat', 0, unpack(ARGV, 4))
 return 'registered'

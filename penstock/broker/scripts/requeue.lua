@@ -3,12 +3,13 @@
 -- KEYS  1 leader  2 job  3 inbox  4 resume lane  5 lane counts  6 lane bytes  7 live  8 worker  9 bell  10 dead letters
 -- ARGV  1 leader token  2 job id  3 fence  4 instance  5 sources of "queued"  6 inbox entry ("" if it has none)
 --       7 prefix  8 resume lane's name  9 queue timeout ms  10 losses to add (0 or 1)  11 most losses
---       12 result if cancelled  13 result if dead-lettered  14 evidence  15 dead letters to keep
---       16 ttl ms of a dead letter's record
+--       12 result if cancelled  13 result if dead-lettered  14 evidence of a loss to add, a JSON object
+--       15 dead letters to keep  16 ttl ms of a dead letter's record
+--       17... channel, last frame if cancelled, last frame if dead-lettered
 -- Returns "queued" | "cancelled" | "dead_lettered" | "stale" | "not_leader"
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'not_leader' end
-local state, fence, worker, bytes, cancel, losses, ttl = unpack(redis.call('HMGET', KEYS[2], 'state', 'fence',
-  'worker', 'bytes', 'cancel', 'losses', 'result_ttl_ms'))
+local state, fence, worker, bytes, cancel, losses, ttl, evidence = unpack(redis.call('HMGET', KEYS[2], 'state', 'fence',
+  'worker', 'bytes', 'cancel', 'losses', 'result_ttl_ms', 'evidence'))
 local ours = fence == ARGV[3] and worker == ARGV[4] and may_become(state, ARGV[5])
 if ARGV[6] ~= '' then
   -- Only a fenced inbox may be emptied by another than its worker, unless the entry's job has gone on without it.
@@ -18,19 +19,24 @@ end
 if not ours then return 'stale' end
 local now = now_ms()
 losses = tonumber(losses) + tonumber(ARGV[10])
-local finished
+if ARGV[10] == '1' then
+  evidence = evidence and (evidence .. ',' .. ARGV[14]) or ARGV[14]
+  redis.call('HSET', KEYS[2], 'evidence', evidence)
+end
+local finished, last_frame
 if cancel then
-  finished, state = ARGV[12], 'cancelled'
+  finished, last_frame, state = ARGV[12], 1, 'cancelled'
 elseif losses >= tonumber(ARGV[11]) then
-  finished, state, ttl = ARGV[13], 'dead_lettered', ARGV[16]
+  finished, last_frame, state, ttl = ARGV[13], 2, 'dead_lettered', ARGV[16]
   redis.call('XADD', KEYS[10], 'MAXLEN', '~', ARGV[15], '*', 'j', ARGV[2], 'at_ms', now, 'losses', losses,
-    'evidence', ARGV[14])
+    'evidence', '[' .. (evidence or '') .. ']')
 end
 if finished then
   redis.call('HSET', KEYS[2], 'state', state, 'losses', losses, 'result', finished, 'finished_ms', now)
   redis.call('HDEL', KEYS[2], 'prefix')
   redis.call('PEXPIRE', KEYS[2], ttl)
   redis.call('ZREM', KEYS[7], ARGV[2])
+  for i = 17, #ARGV, 3 do redis.call('PUBLISH', ARGV[i], ARGV[i + last_frame]) end
   return state
 end
 local deadline = now + tonumber(ARGV[9])

@@ -7,7 +7,8 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'not_leader' end
 local state, lane, entry, bytes, deadline = unpack(redis.call('HMGET', KEYS[2], 'state', 'lane', 'entry', 'bytes',
   'deadline_ms'))
 if state ~= 'queued' or lane ~= ARGV[3] or entry ~= ARGV[4] then return 'stale' end
-if #redis.call('XRANGE', KEYS[3], entry, entry) > 0 then return 'stale' end
+local found = redis.call('XRANGE', KEYS[3], entry, entry)[1]
+if found and found[2][2] == ARGV[2] then return 'stale' end
 entry = join_lane(KEYS[3], KEYS[4], KEYS[5], lane, ARGV[2], deadline, tonumber(bytes))
 redis.call('HSET', KEYS[2], 'entry', entry)
 ring(KEYS[6])

@@ -7,9 +7,9 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'not_leader' end
 local dropped = 0
 for i = 5, #KEYS do
   local id, at = ARGV[2 * i - 7], ARGV[2 * i - 6]
-  local state, entry, bytes = unpack(redis.call('HMGET', KEYS[i], 'state', 'entry', 'bytes'))
+  local state, entry = unpack(redis.call('HMGET', KEYS[i], 'state', 'entry'))
   if state ~= 'queued' or entry ~= at then
-    leave_lane(KEYS[2], KEYS[3], KEYS[4], ARGV[2], id, at, tonumber(bytes or 0))
+    leave_lane(KEYS[2], KEYS[3], KEYS[4], ARGV[2], id, at)
     dropped = dropped + 1
   end
 end

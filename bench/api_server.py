@@ -1,0 +1,71 @@
+"""vLLM's own HTTP server as a process to compare with."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench.stack import ROOT, cpu_of, free_port, wait_ready
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """A running `vllm serve` of the demo model under the name `demo`."""
+
+    port: int
+    process: psutil.Process
+    #: Seconds from its start to its first 200 of /health.
+    start_s: float
+
+    def frontend_cpu_s(self) -> float:
+        """CPU seconds outside the engine's processes."""
+        return cpu_of(self.process)
+
+    def engine_cpu_s(self) -> float:
+        """CPU seconds of the engine's processes."""
+        return sum(map(cpu_of, self.process.children(recursive=True)))
+
+
+@contextlib.contextmanager
+def api_server(arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Iterator[ApiServer]:
+    """Start it, wait until it serves, end it."""
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(ROOT / "models" / "demo")),
+        *("--served-model-name", "demo", "--host", "127.0.0.1", "--port", str(port), *arguments),
+    ]
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
+        log = Path(folder) / "log"
+        begun = time.monotonic()
+        with log.open("wb") as out:
+            process = subprocess.Popen(  # noqa: S603 - a program of our environment
+                command,
+                env={**os.environ, "HF_HUB_OFFLINE": "1", **(environment or {})},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            wait_ready(port, process, log, "/health")
+            yield ApiServer(port, psutil.Process(process.pid), time.monotonic() - begun)
+        finally:
+            children = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            for child in children:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()

@@ -1,0 +1,41 @@
+"""From a host that has vLLM imported to a new worker's first token, beside the start of vLLM's own server."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+
+import uvloop
+
+from bench.api_server import api_server
+from bench.sse_client import stream
+from bench.stack import running
+from bench.vllm_serve import CONFIG
+
+TIMES = 5
+
+
+async def measure() -> dict[str, object]:
+    """Kill the only worker and ask at once: the answer needs a whole new worker, and its stream waits for it."""
+    seconds = []
+    with running(CONFIG) as stack:
+        await stream(stack.port, "demo", "What is Penstock?", temperature=0, max_tokens=8)
+        for _ in range(TIMES):
+            (worker,) = stack.by_role()["worker"]
+            worker.kill()
+            begun = time.monotonic()
+            answer = await stream(stack.port, "demo", "What is Penstock?", temperature=0, max_tokens=8)
+            seconds.append(answer.arrivals[0] - begun)
+    with api_server() as server:
+        start_s = server.start_s
+    return {
+        "seconds": round(statistics.median(seconds), 2),
+        "worst_seconds": round(max(seconds), 2),
+        "api_server_seconds": round(start_s, 1),
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps({"bench": "cold_start", **uvloop.run(measure())}) + "\n")

@@ -1,0 +1,91 @@
+"""What a request leaves behind in metrics, spans and logs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from penstock.telemetry import events, logs, metrics
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from ingress.context import Context
+    from ingress.listener import Listener
+    from ingress.submit import Ticket
+    from penstock.frames import End
+
+from ingress.exchange import Exchange
+
+#: What servers log for a client that went away before its answer.
+_CLIENT_GONE = "499"
+
+log = logs.get()
+
+
+class Observed:
+    """Counts and times every HTTP request that the wrapped app serves."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange()
+        exchange.enter(scope)
+        status = _CLIENT_GONE
+
+        async def noting_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting_status)
+        except Exception:
+            status = "500"
+            raise
+        finally:
+            metrics.REQUESTS.labels(exchange.model, status).inc()
+            metrics.REQUEST_SECONDS.labels(exchange.model).observe(exchange.elapsed_s)
+            if exchange.span is not None:
+                exchange.span.end(exchange.error)
+
+
+def note_first_token(exchange: Exchange) -> None:
+    """The answer begins."""
+    metrics.TTFT_SECONDS.labels(exchange.model).observe(exchange.elapsed_s)
+
+
+def note_interval(exchange: Exchange, tokens: int, streamed_s: float) -> None:
+    """So many tokens came in that time after the first."""
+    if tokens > 0:
+        metrics.ITL_SECONDS.labels(exchange.model).observe(streamed_s / tokens)
+
+
+def note_end(context: Context, exchange: Exchange, ticket: Ticket, end: End) -> None:
+    """The job ended while its client waited."""
+    context.drains[ticket.job.pool].record(time.monotonic())
+    exchange.trace_end(end)
+    if ticket.is_new:
+        for kind, count in (
+            ("prompt", end.prompt_tokens),
+            ("cached", end.cached_tokens),
+            ("generated", end.completion_tokens),
+        ):
+            metrics.TOKENS.labels(exchange.model, kind).inc(count)
+    log.debug(events.JOB_ANSWERED, job=ticket.job.id, state=end.state, tokens=end.completion_tokens)
+
+
+def note_client_gone(exchange: Exchange, listener: Listener, *, was_cut: bool) -> None:
+    """The client went away before the end, or was sent away because it did not read."""
+    if was_cut:
+        metrics.SLOW_READERS.labels(exchange.model).inc()
+        log.warning(events.CLIENT_TOO_SLOW, job=listener.job_id, tokens=listener.progress.offset)
+    else:
+        metrics.DISCONNECTS.labels(exchange.model).inc()
+        log.info(events.CLIENT_GONE, job=listener.job_id, tokens=listener.progress.offset)

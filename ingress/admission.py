@@ -1,0 +1,100 @@
+"""What the queue's answer to a submit means for the client. Pure."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penstock.broker.submission import Accepted, Exists, LaneFull
+from penstock.errors import IdempotencyConflictError, QueueFullError
+
+if TYPE_CHECKING:
+    from penstock.errors import ApiError
+
+#: OpenAI's clients give up on a Retry-After above it.
+MAX_RETRY_AFTER_S = 120
+#: Lanes are bounded in bytes, rate limits are told in tokens: what a token of a request takes, roughly.
+_BYTES_PER_TOKEN = 4
+
+
+class Reason(enum.StrEnum):
+    """Why a request was admitted or not; a metric's label."""
+
+    ACCEPTED = "accepted"
+    KNOWN = "known"
+    KEY_REUSED = "key_reused"
+    LANE_FULL = "lane_full"
+    REDIS_FULL = "redis_full"
+    REDIS_AWAY = "redis_away"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """The bounds of a pool's lanes, and how fast they empty."""
+
+    max_jobs: int
+    max_bytes: int
+    queue_timeout_s: float
+    drained_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The job is in the queue, or was before."""
+
+    reason: Reason
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The client gets this error."""
+
+    reason: Reason
+    error: ApiError
+
+
+def decide(reply: Accepted | Exists | LaneFull, digest: str, lane: Lane) -> Admitted | Refused:
+    """Judge the queue's answer to a request whose body has that digest."""
+    match reply:
+        case Accepted(created_ms):
+            return Admitted(Reason.ACCEPTED, created_ms)
+        case Exists(_, known, created_ms) if known == digest:
+            return Admitted(Reason.KNOWN, created_ms)
+        case Exists():
+            error = IdempotencyConflictError("This Idempotency-Key came with another request before.")
+            return Refused(Reason.KEY_REUSED, error)
+        case LaneFull():
+            wait_s = retry_after_s(reply.jobs, lane)
+            return Refused(Reason.LANE_FULL, QueueFullError(_full(reply, lane), retry_after_s=wait_s))
+
+
+def retry_after_s(waiting_jobs: int, lane: Lane) -> int:
+    """When that many jobs will be gone: worked off or, at their deadline, expired."""
+    drain_s = waiting_jobs / lane.drained_per_s if lane.drained_per_s > 0 else math.inf
+    return max(1, min(math.ceil(min(drain_s, lane.queue_timeout_s)), MAX_RETRY_AFTER_S))
+
+
+def rate_limit_headers(lane: Lane, reset_s: int) -> dict[str, str]:
+    """What a client who was turned away may know of the lane: its bounds, that nothing is left, and for how long."""
+    limits = {"requests": lane.max_jobs, "tokens": lane.max_bytes // _BYTES_PER_TOKEN}
+    headers: dict[str, str] = {}
+    for what, limit in limits.items():
+        headers[f"x-ratelimit-limit-{what}"] = str(limit)
+        headers[f"x-ratelimit-remaining-{what}"] = "0"
+        headers[f"x-ratelimit-reset-{what}"] = _duration(reset_s)
+    return headers
+
+
+def _duration(seconds: int) -> str:
+    """As in "6m0s"."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+def _full(reply: LaneFull, lane: Lane) -> str:
+    if reply.jobs >= lane.max_jobs:
+        return f"The queue is full: {reply.jobs} requests wait."
+    return f"The queue is full: the waiting requests have {reply.bytes} bytes, at most {lane.max_bytes} fit."

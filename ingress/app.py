@@ -1,0 +1,86 @@
+"""The HTTP applications: the whole ingress, and the tokenizer service alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+
+from ingress import refusal
+from ingress.accounting import Observed
+from ingress.context import running
+from ingress.exchange import JOB_ID_HEADER
+from ingress.routes import chat, completions, health, jobs, metrics, models, tokenize
+from ingress.service import Service
+from ingress.tokenizers import Tokenizers
+from penstock.errors import ApiError, BrokerUnavailableError
+
+if TYPE_CHECKING:
+    from penstock.settings import Settings
+
+_INGRESS = (
+    chat.router,
+    completions.router,
+    jobs.router,
+    models.router,
+    tokenize.router,
+    health.alive,
+    health.ready,
+    metrics.router,
+)
+_TOKENIZER = (tokenize.router, health.alive, metrics.router)
+
+Running = Callable[["Settings"], AbstractAsyncContextManager[Service]]
+
+
+def ingress_app(settings: Settings) -> FastAPI:
+    """Everything an ingress serves."""
+    return _app(settings, running, _INGRESS)
+
+
+def tokenizer_app(settings: Settings) -> FastAPI:
+    """Text to tokens and back; needs no Redis."""
+    return _app(settings, _without_redis, _TOKENIZER)
+
+
+@asynccontextmanager
+async def _without_redis(settings: Settings) -> AsyncIterator[Service]:
+    yield Service(settings=settings, tokenizers=Tokenizers(settings))
+
+
+def _app(settings: Settings, service: Running, routers: Sequence[APIRouter]) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with service(settings) as app.state.service:
+            yield
+
+    # Bodies are checked by our own types: a schema made from the handlers would say nothing about them.
+    app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    for router in routers:
+        app.include_router(router)
+    handlers: dict[Any, Any] = {
+        ApiError: refusal.refuse,
+        BrokerUnavailableError: refusal.refuse_unavailable,
+        HTTPException: refusal.refuse_http,
+        RequestValidationError: refusal.refuse_malformed,
+        ClientDisconnect: refusal.forget,
+        Exception: refusal.refuse_unexpected,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+    if settings.ingress.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.ingress.cors_origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=[JOB_ID_HEADER],
+        )
+    app.add_middleware(Observed)
+    return app

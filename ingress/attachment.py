@@ -1,0 +1,137 @@
+"""Keeps listeners supplied: whoever missed a frame or hears nothing asks again from where it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ingress.ending import expire
+from ingress.outcome import NOBODY, OVERRUN, UNSERVED, VANISHED
+from penstock.broker.submission import Attached, Missing, Moved, attach, enqueue
+from penstock.errors import BrokerUnavailableError
+from penstock.frames import Delta, encode_generated
+from penstock.telemetry import events, logs, metrics
+
+if TYPE_CHECKING:
+    from ingress.listener import Listener
+    from ingress.relay import Relay
+    from penstock.broker.client import Broker
+
+#: How often silence is looked for.
+_TICK_S = 0.25
+#: Calls in one round trip, so that no reply takes long.
+_BATCH = 100
+#: Times a job is followed from worker to worker at once; after that it is asked for again when it is silent.
+_HOPS = 3
+
+log = logs.get()
+
+
+class Attacher:
+    """Asks for tokens on behalf of one ingress, which hears frames on `channel`."""
+
+    def __init__(self, broker: Broker, relay: Relay, channel: str) -> None:
+        self._broker = broker
+        self._relay = relay
+        self._channel = channel
+
+    def attach_all(self) -> None:
+        """After a gap in what we heard: every listener may have missed something."""
+        for listener in self._relay:
+            self._relay.report_hole(listener)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_S):
+                    await self._relay.has_holes.wait()
+            try:
+                await self._ask(self._missing_something(), "hole")
+                await self._ask(self._silent(time.monotonic()), "silence")
+                await self._give_up(time.monotonic())
+            except BrokerUnavailableError:
+                # Each is asked for again when its patience is over; open streams outlive an outage.
+                continue
+
+    async def attach(self, listener: Listener) -> None:
+        """Ask for a listener's job at once. Raises BrokerUnavailableError."""
+        await self._ask([listener], "open")
+
+    def entry(self, listener: Listener) -> str:
+        """How a job's record names a listener here."""
+        return f"{listener.wish}:{self._channel}"
+
+    def _missing_something(self) -> list[Listener]:
+        found = list(self._relay.holes)
+        self._relay.holes.clear()
+        self._relay.has_holes.clear()
+        return found
+
+    def _silent(self, now_s: float) -> list[Listener]:
+        due = []
+        for listener in list(self._relay):
+            if listener.heard:
+                listener.heard = False
+                listener.watch.heard(now_s)
+            elif listener.watch.is_due(now_s):
+                due.append(listener)
+        return due
+
+    async def _give_up(self, now_s: float) -> None:
+        """End what the scheduler should have ended by now: there is none."""
+        for listener in [one for one in self._relay if one.watch.is_hopeless(now_s)]:
+            listener.finish(UNSERVED if listener.watch.is_queued else OVERRUN)
+            if listener.watch.is_queued:
+                await expire(self._broker, listener.job_id, NOBODY)
+
+    async def _ask(self, listeners: Sequence[Listener], reason: str) -> None:
+        for start in range(0, len(listeners), _BATCH):
+            moved: Sequence[Listener] = listeners[start : start + _BATCH]
+            for _ in range(_HOPS):
+                moved = await self._ask_once(moved, reason)
+
+    async def _ask_once(self, listeners: Sequence[Listener], reason: str) -> list[Listener]:
+        """Returns those whose job has moved to another worker meanwhile."""
+        if not listeners:
+            return []
+        now_s = time.monotonic()
+        for listener in listeners:
+            listener.watch.asked(now_s)
+            metrics.ATTACHES.labels(listener.pool, reason).inc()
+        replies = await self._broker.run_many(
+            [attach(one.pool, one.job_id, one.watch.worker, self.entry(one), one.progress.offset) for one in listeners]
+        )
+        return [one for one, reply in zip(listeners, replies, strict=True) if await self._settle(one, reply)]
+
+    async def _settle(self, listener: Listener, reply: Missing | Moved | Attached) -> bool:
+        """Take an answer; True if the question is to be put again, to another worker."""
+        match reply:
+            case Moved(worker):
+                listener.watch.worker = worker
+                return True
+            case Missing():
+                await self._recover(listener)
+            case Attached(state, fence, prefix, result):
+                listener.watch.learned(time.monotonic(), state, fence)
+                if result is not None:
+                    known, end = result.generated, result.end
+                    listener.feed(Delta(listener.job_id, fence, 0, known.tokens, known.pieces, end))
+                elif prefix.tokens:
+                    listener.feed(Delta(listener.job_id, fence, 0, prefix.tokens, prefix.pieces))
+        return False
+
+    async def _recover(self, listener: Listener) -> None:
+        """Redis lost the record: whoever submitted the job does it again, from where its client is."""
+        if listener.job is None:
+            if listener.watch.missed():
+                listener.finish(VANISHED)
+            return
+        job = replace(listener.job, prefix=encode_generated(listener.progress.generated))
+        await self._broker.run(enqueue(job, max_jobs=0, max_bytes=0))
+        metrics.RESUBMITTED.labels(listener.pool).inc()
+        log.warning(events.JOB_RESUBMITTED, job=listener.job_id, tokens=listener.progress.offset)

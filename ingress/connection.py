@@ -1,0 +1,219 @@
+"""One HTTP connection: uvicorn's httptools protocol with limits of its own and a short way to the socket for tokens.
+
+An ASGI `send` per token would cost as much as the token's system call, so an open stream writes its chunks straight to
+the transport, framed as uvicorn frames them; head and end of each response go through ASGI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from penstock.errors import ApiError, HeadersTooLargeError, InvalidRequestError, RequestTimeoutError
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
+
+    from penstock.settings import IngressSettings
+
+_EXTENSION = "penstock.connection"
+#: A reader that takes nothing for this long is gone for all we know.
+_STALL_S = 30.0
+#: A client that goes on sending a body which was refused is cut off after this many times the limit.
+_PATIENCE_BODIES = 4
+
+
+class Connection(HttpToolsProtocol):
+    """A client's connection; `limits` are set on a subclass, since uvicorn makes the instances."""
+
+    limits: IngressSettings
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.url = b""
+        #: Called once the client is gone, and whenever a full socket takes bytes again.
+        self.on_lost: Callable[[], None] | None = None
+        self.on_writable: Callable[[], None] | None = None
+        self.was_cut = False
+        self._has_begun = False
+        self._has_served = False
+        self._is_in_head = True
+        #: Bytes received of a head that is not complete, and those of its fields so far.
+        self._raw_head_bytes = 0
+        self._field_bytes = 0
+        self._refused_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def limited(cls, limits: IngressSettings) -> type[Connection]:
+        """The class for a server with these limits."""
+        return type(cls.__name__, (cls,), {"limits": limits})
+
+    @classmethod
+    def of(cls, scope: Scope) -> Connection:
+        """The connection that a request came by."""
+        connection: Connection = scope["extensions"][_EXTENSION]
+        return connection
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the client has yet to take what was written."""
+        return self.flow.write_paused
+
+    def write_chunk(self, body: bytes) -> None:
+        """One chunk of the open response; never empty, which would end it."""
+        self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+
+    def resume_reading(self) -> None:
+        """Hear of the client again: a large body leaves reading paused, and with it the news of a disconnect."""
+        self.flow.resume_reading()
+
+    def cut_slow_reader(self) -> None:
+        """Give up on a client that does not read; what was not sent is dropped."""
+        self.was_cut = True
+        self.transport.abort()
+
+    @contextmanager
+    def watched(self, on_lost: Callable[[], None]) -> Iterator[None]:
+        """While a response is under way, `on_lost` is called as soon as the client is gone."""
+        self.on_lost = on_lost
+        if self.transport.is_closing():
+            on_lost()
+        try:
+            yield
+        finally:
+            # The connection may serve another request.
+            self.on_lost = self.on_writable = None
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Expect a request's head in time."""
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever writes or waits."""
+        self._stop_timers()
+        super().connection_lost(exc)
+        if self.on_lost is not None:
+            self.on_lost()
+
+    def data_received(self, data: bytes) -> None:
+        """Bound a head that never ends: the parser shows a header only when it is complete."""
+        was_in_head = self._is_in_head
+        super().data_received(data)
+        if was_in_head and self._is_in_head and self.parser is not None:
+            self._raw_head_bytes += len(data)
+            if self._raw_head_bytes > self.limits.max_header_bytes:
+                self._refuse(self._too_large())
+
+    def pause_writing(self) -> None:
+        """The socket is full."""
+        super().pause_writing()
+        self._stall_timer = self.loop.call_later(_STALL_S, self.cut_slow_reader)
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        super().resume_writing()
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+        if self.on_writable is not None:
+            self.on_writable()
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        """Offer ourselves to the handlers."""
+        super().on_message_begin()
+        scope: Scope = self.scope  # type: ignore[assignment]
+        scope["extensions"] = {_EXTENSION: self}
+        self._has_begun = True
+        self._field_bytes = 0
+        self._await_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Bound the head as a whole."""
+        self._field_bytes += len(name) + len(value)
+        if self._is_head_too_large:
+            raise self._too_large()  # the parser makes it a call of send_400_response
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head came in time."""
+        self._is_in_head = False
+        self._raw_head_bytes = 0
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        super().on_headers_complete()
+        self._has_served = True
+
+    def on_message_complete(self) -> None:
+        """Whatever comes next is another head."""
+        self._is_in_head = True
+        super().on_message_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Let a client finish sending a body that was refused, so that it gets to read why; within reason."""
+        if self.cycle.response_complete:
+            self._refused_bytes += len(body)
+            if self._refused_bytes > _PATIENCE_BODIES * self.limits.max_body_bytes:
+                self.transport.abort()
+        super().on_body(body)
+
+    # What uvicorn calls.
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP gets the same form of error as everything else."""
+        self._refuse(self._too_large() if self._is_head_too_large else InvalidRequestError(msg))
+
+    @property
+    def _is_head_too_large(self) -> bool:
+        return self._field_bytes + len(self.url) > self.limits.max_header_bytes
+
+    def _too_large(self) -> HeadersTooLargeError:
+        return HeadersTooLargeError(f"The request's headers are larger than {self.limits.max_header_bytes} bytes.")
+
+    def _await_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.limits.header_timeout_s, self._head_timed_out)
+
+    def _head_timed_out(self) -> None:
+        self._head_timer = None
+        if not self._has_begun:
+            # Not one byte came: nobody asked anything.
+            self.transport.close()
+        else:
+            self._refuse(RequestTimeoutError("The request's headers did not arrive in time."))
+
+    def _refuse(self, error: ApiError) -> None:
+        """Answer what never became a request, and close."""
+        self._stop_timers()
+        if self.transport.is_closing():
+            return
+        if self._has_served and not self.cycle.response_complete:
+            self.transport.close()
+            return
+        body = msgspec.json.encode(error.body)
+        status = HTTPStatus(error.status)
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
+    def _stop_timers(self) -> None:
+        for timer in (self._head_timer, self._stall_timer):
+            if timer is not None:
+                timer.cancel()
+        self._head_timer = self._stall_timer = None

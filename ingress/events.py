@@ -1,0 +1,94 @@
+"""Server-sent events around an answer's chunks: plain, or numbered so that a reader can resume."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ingress.chunks import Chunks
+    from ingress.position import Position
+    from penstock.frames import End
+
+DONE = b"data: [DONE]\n\n"
+#: Without a blank line: after an `id:` OpenAI's clients take an event without data for broken JSON.
+PING = b": ping\n"
+
+
+class Events(Protocol):
+    """The bytes of a job's event stream."""
+
+    def opening(self) -> bytes:
+        """Before the first token."""
+
+    def of(self, pieces: Sequence[str], offset: int) -> bytes:
+        """Of consecutive tokens' pieces; `offset` tokens come before the first."""
+
+    def closing(self, end: End, offset: int) -> bytes:
+        """After the last of `offset` tokens."""
+
+
+class PlainEvents:
+    """An endpoint's own stream: no ids."""
+
+    __slots__ = ("_chunks",)
+
+    def __init__(self, chunks: Chunks) -> None:
+        self._chunks = chunks
+
+    def opening(self) -> bytes:
+        """Before the first token."""
+        return _joined(self._chunks.opening())
+
+    def of(self, pieces: Sequence[str], offset: int) -> bytes:  # noqa: ARG002 - only numbers need it
+        """Of tokens' pieces; an empty piece makes no event."""
+        return b"".join([b"data: %b\n\n" % chunk for piece in pieces if piece for chunk in self._chunks.of(piece)])
+
+    def closing(self, end: End, offset: int) -> bytes:  # noqa: ARG002
+        """After the last token. What ends with an error is not done."""
+        return _joined(self._chunks.closing(end)) + _done(end)
+
+
+class NumberedEvents:
+    """A job's event stream: each event has its position as id."""
+
+    __slots__ = ("_chunks", "_seen")
+
+    def __init__(self, chunks: Chunks, after: Position | None) -> None:
+        self._chunks = chunks
+        self._seen = after
+
+    def opening(self) -> bytes:
+        """The opening event, unless the reader is past it."""
+        if self._seen is not None:
+            return b""
+        return b"".join(b"id: 0\ndata: %b\n\n" % chunk for chunk in self._chunks.opening())
+
+    def of(self, pieces: Sequence[str], offset: int) -> bytes:
+        """Of tokens' pieces; an empty piece makes no event."""
+        return b"".join([self._token(piece, at) for at, piece in enumerate(pieces, offset) if piece])
+
+    def closing(self, end: End, offset: int) -> bytes:
+        """After the last token: what the reader has not seen of it."""
+        chunks = self._chunks.closing(end)
+        shown = [b"id: %d.%d\ndata: %b\n\n" % (offset, at, chunk) for at, chunk in enumerate(chunks, 1)]
+        return b"".join(shown[self._skipped(offset) :]) + _done(end)
+
+    def _token(self, piece: str, offset: int) -> bytes:
+        *inner, last = self._chunks.of(piece)
+        shown = [b"id: %d.%d\ndata: %b\n\n" % (offset, at, chunk) for at, chunk in enumerate(inner, 1)]
+        shown.append(b"id: %d\ndata: %b\n\n" % (offset + 1, last))
+        return b"".join(shown[self._skipped(offset) :])
+
+    def _skipped(self, offset: int) -> int:
+        """How many events beyond `offset` tokens the reader has seen."""
+        return self._seen.events if self._seen is not None and self._seen.tokens == offset else 0
+
+
+def _joined(chunks: list[bytes]) -> bytes:
+    return b"".join([b"data: %b\n\n" % chunk for chunk in chunks])
+
+
+def _done(end: End) -> bytes:
+    return DONE if end.failure is None and end.state == "completed" else b""

@@ -1,0 +1,70 @@
+"""What is known of the HTTP request being served: for headers, metrics, spans and logs, whichever way it ends."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from penstock.telemetry import spans
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+    from starlette.types import Scope
+
+    from ingress.admission import Lane
+    from penstock.frames import End
+    from penstock.telemetry.tracing import Span
+
+JOB_ID_HEADER = "x-penstock-job-id"
+_KEY = "exchange"
+#: The metrics' label of requests that name no model.
+NO_MODEL = "-"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Filled in as the request is understood."""
+
+    started_s: float = field(default_factory=time.monotonic)
+    #: A model that is served, else NO_MODEL: a label must not be the client's free text.
+    model: str = NO_MODEL
+    #: Set once the job may exist.
+    job_id: str | None = None
+    #: The bounds of the pool it goes to.
+    lane: Lane | None = None
+    span: Span | None = None
+    #: The name of the error that the client was told.
+    error: str | None = None
+
+    @classmethod
+    def of(cls, request: HTTPConnection) -> Exchange:
+        """The exchange that a request belongs to."""
+        exchange: Exchange = request.scope[_KEY]
+        return exchange
+
+    def enter(self, scope: Scope) -> None:
+        """Make it known to the handlers."""
+        scope[_KEY] = self
+
+    @property
+    def elapsed_s(self) -> float:
+        """Since the request's head."""
+        return time.monotonic() - self.started_s
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every response has."""
+        return {JOB_ID_HEADER: self.job_id} if self.job_id else {}
+
+    def trace_end(self, end: End) -> None:
+        """Put the job's end into the span."""
+        if self.span is not None:
+            self.span.set(
+                {
+                    spans.RESPONSE_FINISH_REASONS: [end.finish_reason or end.state],
+                    spans.USAGE_INPUT_TOKENS: end.prompt_tokens,
+                    spans.USAGE_OUTPUT_TOKENS: end.completion_tokens,
+                    spans.USAGE_CACHED_TOKENS: end.cached_tokens,
+                }
+            )

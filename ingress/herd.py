@@ -1,0 +1,72 @@
+"""Several processes that do the same: forked from one parent, replaced when they die, ended together."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkProcess
+from types import FrameType
+
+from penstock.process import die_with_parent
+from penstock.telemetry import events, exposition, logs
+
+#: A process that dies at once, again and again, is not started more often than this.
+_RESTART_PAUSE_S = 0.5
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+log = logs.get()
+
+
+class Herd:
+    """Runs `work` in `size` children until told to stop; call it before any thread or event loop is made."""
+
+    def __init__(self, size: int, work: Callable[[], None]) -> None:
+        self._size = size
+        self._work = work
+        self._children: list[ForkProcess] = []
+        self._is_stopping = False
+
+    def run(self) -> None:
+        """Return when all children have ended after SIGTERM or SIGINT."""
+        for sig in _SIGNALS:
+            signal.signal(sig, self._stop)
+        for _ in range(self._size):
+            self._start()
+        while self._children:
+            wait([child.sentinel for child in self._children])
+            for child in [one for one in self._children if not one.is_alive()]:
+                self._bury(child)
+
+    def _start(self) -> None:
+        child = multiprocessing.get_context("fork").Process(target=self._be_child, args=(os.getpid(),))
+        child.start()
+        self._children.append(child)
+        if self._is_stopping:
+            # The signal came while there was no child to pass it on to.
+            child.terminate()
+
+    def _be_child(self, parent_pid: int) -> None:
+        for sig in _SIGNALS:
+            signal.signal(sig, signal.SIG_DFL)
+        die_with_parent(parent_pid=parent_pid)
+        self._work()
+
+    def _bury(self, child: ForkProcess) -> None:
+        self._children.remove(child)
+        child.join()
+        if child.pid is not None and exposition.MULTIPROCESS_DIR in os.environ:
+            exposition.forget_process(child.pid)
+        if not self._is_stopping:
+            log.warning(events.CHILD_ENDED, pid=child.pid, exit_code=child.exitcode)
+            time.sleep(_RESTART_PAUSE_S)
+            self._start()
+
+    def _stop(self, sig: int, _: FrameType | None) -> None:
+        self._is_stopping = True
+        for child in self._children:
+            if child.pid is not None:
+                os.kill(child.pid, sig)

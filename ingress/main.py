@@ -1,0 +1,36 @@
+"""The ingress: as many processes as configured, on one port."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ingress.app import ingress_app
+from ingress.herd import Herd
+from ingress.server import listen, serve
+from penstock.telemetry import events, logs, tracing
+
+if TYPE_CHECKING:
+    import socket
+
+    from penstock.settings import Settings
+
+log = logs.get()
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises SettingsError where the port is taken."""
+    logs.configure(settings.telemetry, "ingress")
+    listener = listen(settings.ingress.host, settings.ingress.port)
+    log.info(events.STARTED, host=settings.ingress.host, port=settings.ingress.port)
+    if settings.ingress.processes == 1:
+        _serve(settings, listener)
+    else:
+        Herd(settings.ingress.processes, lambda: _serve(settings, listener)).run()
+    log.info(events.STOPPED)
+
+
+def _serve(settings: Settings, listener: socket.socket) -> None:
+    """One process of it; the exporter of spans has a thread, so it is made after the fork."""
+    tracing.configure("penstock-ingress")
+    serve(ingress_app(settings), settings.ingress, [listener])
+    tracing.flush()

@@ -1,0 +1,52 @@
+"""How a job's end looks to a client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from penstock.errors import (
+    CancelledError,
+    EngineFailedError,
+    NotFoundError,
+    OverloadedError,
+    RunTimeoutError,
+    WorkerLostError,
+    by_name,
+)
+from penstock.frames import End, Failure
+from penstock.job import State
+
+if TYPE_CHECKING:
+    from penstock.errors import ApiError
+
+NOBODY = Failure(OverloadedError.__name__, "No worker took the job in time.")
+_UNEXPLAINED = {
+    State.CANCELLED: Failure(CancelledError.__name__, "The job was cancelled before it finished."),
+    State.EXPIRED: NOBODY,
+    State.DEAD_LETTERED: Failure(WorkerLostError.__name__, "The job lost too many workers."),
+    State.FAILED: Failure(EngineFailedError.__name__, "The job failed."),
+}
+
+#: The stream of a job that came back with other tokens than its client has seen.
+CONTRADICTED = End(
+    State.FAILED,
+    failure=Failure(WorkerLostError.__name__, "The job's worker was lost and another could not continue its answer."),
+)
+#: A job whose record is gone while its client still waits.
+VANISHED = End(State.FAILED, failure=Failure(NotFoundError.__name__, "The job's record is gone."))
+
+#: A waiting job that nobody expired, and a running one that nobody stopped: no scheduler is there.
+UNSERVED = End(State.EXPIRED, failure=NOBODY)
+OVERRUN = End(
+    State.FAILED,
+    failure=Failure(RunTimeoutError.__name__, "The job ran longer than its pool allows without an answer."),
+)
+
+
+def error_of(end: End) -> ApiError | None:
+    """The error that a job's end is to its client; None if it completed."""
+    state = State(end.state)
+    if state is State.COMPLETED:
+        return None
+    failure = end.failure or _UNEXPLAINED[state]
+    return by_name(failure.error)(failure.message, param=failure.param)

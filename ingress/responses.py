@@ -1,0 +1,179 @@
+"""Responses that are under way while their job runs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.responses import Response
+
+from ingress import accounting
+from ingress.answers import whole_answer
+from ingress.connection import Connection
+from ingress.ending import cancel_for_sure
+from ingress.outcome import error_of
+from penstock.broker.records import record
+from penstock.errors import EngineFailedError
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from ingress.chunks import Envelope
+    from ingress.context import Context
+    from ingress.events import Events
+    from ingress.exchange import Exchange
+    from ingress.listener import Listener
+    from ingress.stream import Stream
+    from ingress.submit import Ticket
+
+#: How often an idle event stream shows that it lives.
+_PING_S = 15.0
+_STREAM_HEADERS = {"content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no"}
+
+
+class Pending(Response, ABC):
+    """Serves a listener until the job's end or the client's, whichever comes first."""
+
+    def __init__(self, context: Context, exchange: Exchange, listener: Listener) -> None:
+        super().__init__()
+        self._context = context
+        self._exchange = exchange
+        self._listener = listener
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - see Connection
+        """Answer. Raises the ApiError of a job that fails before its answer has begun."""
+        connection = Connection.of(scope)
+        try:
+            with connection.watched(self._listener.abandon):
+                await self._answer(connection, send)
+        finally:
+            self._context.relay.remove(self._listener)
+        if self._listener.is_abandoned:
+            accounting.note_client_gone(self._exchange, self._listener, was_cut=connection.was_cut)
+            if not connection.was_cut:
+                await self._left()
+
+    @abstractmethod
+    async def _answer(self, connection: Connection, send: Send) -> None:
+        """Wait and write; return early if the listener is abandoned."""
+
+    async def _left(self) -> None:
+        """The client went away of its own will."""
+
+    async def _send_head(self, send: Send, headers: dict[str, str]) -> None:
+        fields = {**headers, **self._exchange.headers}
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": raw})
+
+    @staticmethod
+    async def _send_rest(send: Send, body: bytes = b"") -> None:
+        await send({"type": "http.response.body", "body": body})
+
+
+class Generation(Pending):
+    """The answer to a request that submitted a job, or found the one it had submitted before."""
+
+    def __init__(self, context: Context, exchange: Exchange, listener: Listener, ticket: Ticket) -> None:
+        super().__init__(context, exchange, listener)
+        self._ticket = ticket
+
+    async def _left(self) -> None:
+        if self._ticket.is_disposable and self._listener.end is None:
+            await cancel_for_sure(self._context.broker, self._listener.job_id)
+
+    def _note_end(self) -> None:
+        if self._listener.end is not None:
+            accounting.note_end(self._context, self._exchange, self._ticket, self._listener.end)
+
+    def _raise_failure(self) -> None:
+        error = error_of(self._listener.end) if self._listener.end else None
+        if error is not None:
+            raise error
+
+
+class WholeAnswer(Generation):
+    """Everything at the end; `is_rich` where the worker wrote the response itself."""
+
+    def __init__(
+        self,
+        context: Context,
+        exchange: Exchange,
+        listener: Listener,
+        ticket: Ticket,
+        envelope: Envelope,
+        *,
+        is_rich: bool,
+    ) -> None:
+        super().__init__(context, exchange, listener, ticket)
+        self._envelope = envelope
+        self._is_rich = is_rich
+
+    async def _answer(self, connection: Connection, send: Send) -> None:  # noqa: ARG002 - the answer is one message
+        listener = self._listener
+        await listener.over
+        self._note_end()
+        if listener.is_abandoned or listener.end is None:
+            return
+        self._raise_failure()
+        if self._is_rich:
+            body = await self._written_by_worker()
+        else:
+            text = "".join(listener.progress.pieces)
+            body = msgspec.json.encode(whole_answer(self._envelope, text, listener.end))
+        await self._send_head(send, {"content-type": "application/json", "content-length": str(len(body))})
+        await self._send_rest(send, body)
+
+    async def _written_by_worker(self) -> bytes:
+        job = await self._context.broker.ask(record(self._listener.pool, self._listener.job_id))
+        if job is None or job.result is None or not job.result.response:
+            raise EngineFailedError("The job completed without an answer.")
+        return job.result.response
+
+
+class StreamedAnswer(Generation):
+    """Token by token. Nothing is sent before the first, so that an early failure is a plain HTTP error."""
+
+    def __init__(self, context: Context, exchange: Exchange, stream: Stream, ticket: Ticket, events: Events) -> None:
+        super().__init__(context, exchange, stream, ticket)
+        self._stream = stream
+        self._events = events
+
+    async def _answer(self, connection: Connection, send: Send) -> None:
+        stream = self._stream
+        await stream.began
+        if stream.is_abandoned:
+            return
+        self._raise_failure()
+        accounting.note_first_token(self._exchange)
+        first_s, first_offset = time.monotonic(), stream.progress.offset
+        await self._send_head(send, _STREAM_HEADERS)
+        stream.open(connection, self._events)
+        await stream.over
+        self._note_end()
+        accounting.note_interval(self._exchange, stream.progress.offset - first_offset, time.monotonic() - first_s)
+        if not stream.is_abandoned:
+            await self._send_rest(send)
+
+
+class EventsAnswer(Pending):
+    """A job's event stream, for a reader who may come, go and come back; the job does not mind."""
+
+    def __init__(self, context: Context, exchange: Exchange, stream: Stream, events: Events) -> None:
+        super().__init__(context, exchange, stream)
+        self._stream = stream
+        self._events = events
+
+    async def _answer(self, connection: Connection, send: Send) -> None:
+        stream = self._stream
+        await self._send_head(send, _STREAM_HEADERS)
+        stream.open(connection, self._events)
+        seen = stream.progress.offset
+        while not (await asyncio.wait((stream.over,), timeout=_PING_S))[0]:
+            if stream.progress.offset == seen:
+                stream.ping()
+            seen = stream.progress.offset
+        if not stream.is_abandoned:
+            await self._send_rest(send)

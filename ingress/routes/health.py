@@ -1,0 +1,58 @@
+"""`/health`: this process lives. `/ready`: a request sent now can be served."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingress.context import Context
+from ingress.replies import json_response
+from penstock.broker.records import PoolStatus, pool_status
+from penstock.errors import BrokerUnavailableError
+from penstock.worker_state import WorkerState
+
+#: Probes give up soon: better no for an answer than none.
+_PATIENCE_S = 1.0
+_UNAVAILABLE = 503
+
+alive = APIRouter()
+ready = APIRouter()
+
+
+@alive.get("/health")
+async def health(request: Request) -> Response:
+    """Always 200: whoever can answer is alive."""
+    return json_response(request, {"status": "alive"})
+
+
+@ready.get("/ready")
+async def readiness(request: Request) -> Response:
+    """200 where Redis answers and every pool has a leader and a ready worker, else 503; the body says why."""
+    context = Context.of(request)
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            pools = {name: await pool_status(context.broker, name) for name in context.settings.pools}
+    except (TimeoutError, BrokerUnavailableError) as error:
+        return json_response(request, {"ready": False, "redis": str(error) or "no answer", "pools": {}}, _UNAVAILABLE)
+    is_ready = all(pool.is_led and pool.names(WorkerState.READY) for pool in pools.values())
+    body = {"ready": is_ready, "redis": "ok", "pools": {name: _pool(pool) for name, pool in pools.items()}}
+    return json_response(request, body, 200 if is_ready else _UNAVAILABLE)
+
+
+def _pool(pool: PoolStatus) -> dict[str, Any]:
+    return {
+        "leader": pool.is_led,
+        "ready": len(pool.names(WorkerState.READY)),
+        "starting": len(pool.names(WorkerState.STARTING)),
+        "draining": len(pool.names(WorkerState.DRAINING)),
+        "lost": len(pool.names(WorkerState.LOST)),
+        "failed": [
+            {"worker": worker.name, "why": worker.why, "failures": worker.failures}
+            for worker in pool.workers
+            if worker.state is WorkerState.FAILED or (worker.failures and worker.state is not WorkerState.READY)
+        ],
+    }

@@ -1,0 +1,104 @@
+"""`/tokenize` and `/detokenize`, as vLLM has them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import msgspec
+from fastapi import APIRouter
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingress.body import read_body
+from ingress.replies import json_response
+from ingress.service import Service
+from ingress.tokenizers import max_model_len
+from penstock.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from penstock.tokenizer import Tokenizer
+
+router = APIRouter()
+
+#: From this size on a text is encoded beside the event loop.
+_LONG_BYTES = 4096
+
+T = TypeVar("T")
+
+
+class TokenizeBody(Struct, kw_only=True):
+    """A text, or a conversation."""
+
+    model: str | None = None
+    prompt: str | None = None
+    messages: Annotated[list[dict[str, Any]], Meta(min_length=1)] | None = None
+    #: For a text; a conversation's template brings its own.
+    add_special_tokens: bool = True
+    add_generation_prompt: bool = True
+    return_token_strs: bool = False
+
+
+class DetokenizeBody(Struct, kw_only=True):
+    """Token ids."""
+
+    model: str | None = None
+    tokens: list[Annotated[int, Meta(ge=0)]]
+
+
+_tokenize = msgspec.json.Decoder(TokenizeBody)
+_detokenize = msgspec.json.Decoder(DetokenizeBody)
+
+
+@router.post("/tokenize")
+async def tokenize(request: Request) -> Response:
+    """The token ids of a text or a conversation."""
+    service, raw = await _read(request)
+    body = _decode(_tokenize, raw)
+    tokenizer = await service.tokenizers.get(body.model)
+    ids = await asyncio.to_thread(_ids, tokenizer, body) if len(raw) >= _LONG_BYTES else _ids(tokenizer, body)
+    reply: dict[str, Any] = {
+        "count": len(ids),
+        "max_model_len": max_model_len(service.tokenizers.pool(body.model)),
+        "tokens": ids,
+    }
+    if body.return_token_strs:
+        reply["token_strs"] = [tokenizer.decode([one], skip_special=False) for one in ids]
+    return json_response(request, reply)
+
+
+@router.post("/detokenize")
+async def detokenize(request: Request) -> Response:
+    """The text of token ids."""
+    service, raw = await _read(request)
+    body = _decode(_detokenize, raw)
+    tokenizer = await service.tokenizers.get(body.model)
+    try:
+        text = tokenizer.decode(body.tokens, skip_special=False)
+    except (IndexError, OverflowError):
+        raise InvalidRequestError("A token id is not in the model's vocabulary.", param="tokens") from None
+    return json_response(request, {"prompt": text})
+
+
+async def _read(request: Request) -> tuple[Service, bytes]:
+    service = Service.of(request)
+    service.tenant(request)
+    return service, await read_body(request, service.settings.ingress)
+
+
+def _decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise InvalidRequestError(f"{error}.") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidRequestError(f"The request body is not valid JSON: {error}") from None
+
+
+def _ids(tokenizer: Tokenizer, body: TokenizeBody) -> list[int]:
+    if (body.prompt is None) == (body.messages is None):
+        raise InvalidRequestError("Give either a prompt or messages.", param="prompt")
+    if body.messages is not None:
+        return tokenizer.chat(body.messages, add_generation_prompt=body.add_generation_prompt)
+    return tokenizer.encode(body.prompt or "", special=body.add_special_tokens)

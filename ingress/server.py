@@ -1,0 +1,85 @@
+"""One process that serves an app on sockets it was given."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import uvicorn
+import uvloop
+
+from ingress.connection import Connection
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from penstock.settings import IngressSettings
+
+_BACKLOG = 2048
+#: Longer than the pauses of a client that comes back; its connection is then warm.
+_KEEP_ALIVE_S = 75
+#: Container objects made before a collection looks at the young ones: tokens make many, and none of them in cycles.
+_GC_YOUNG = 50_000
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket that several processes may share."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(_BACKLOG)
+    listener.set_inheritable(True)
+    return listener
+
+
+class Server(uvicorn.Server):
+    """Serves an app within limits, until `stop` is called; open responses may then end within the grace."""
+
+    def __init__(self, app: ASGIApp, limits: IngressSettings) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=Connection.limited(limits),
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                # uvicorn only waits for it, and a wait may be a fraction.
+                timeout_graceful_shutdown=limits.drain_grace_s,  # type: ignore[arg-type]
+            )
+        )
+
+    def stop(self) -> None:
+        """Once: end in order. Twice: end at once."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are not uvicorn's to take: it would raise them again in the end, and so end in disorder."""
+        yield
+
+
+def serve(app: ASGIApp, limits: IngressSettings, sockets: Sequence[socket.socket]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(Server(app, limits), list(sockets)))
+
+
+async def _serve(server: Server, sockets: list[socket.socket]) -> None:
+    loop = asyncio.get_running_loop()
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sig, server.stop)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_YOUNG)
+    await server.serve(sockets)

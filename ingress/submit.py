@@ -1,0 +1,137 @@
+"""From a checked body to a job in the queue, and a listener that waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ingress.admission import Admitted, Reason, decide
+from ingress.ending import cancel_for_sure
+from penstock.broker.submission import Accepted, Exists, LaneFull, enqueue
+from penstock.errors import BrokerFullError, BrokerUnavailableError, InvalidRequestError
+from penstock.job import JobClass, NewJob, idempotent_job_id, new_job_id
+from penstock.telemetry import events, logs, metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ingress.context import Context
+    from ingress.exchange import Exchange
+    from ingress.listener import Listener
+    from penstock.request import Api
+
+_MAX_KEY_CHARACTERS = 255
+
+log = logs.get()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job as its client wants it handled."""
+
+    job: NewJob
+    #: The client may send it again, and get the same job, by its Idempotency-Key.
+    is_repeatable: bool
+    #: The job goes on when its client goes away.
+    is_kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A job that was accepted, now or before."""
+
+    job: NewJob
+    created_s: int
+    #: Whether this request made it, rather than another with the same Idempotency-Key.
+    is_new: bool
+    #: Whether it is to end when this client goes away.
+    is_disposable: bool
+
+
+def new_order(
+    context: Context,
+    *,
+    pool: str,
+    api: Api,
+    model: str,
+    body: bytes,
+    tenant: str,
+    headers: Mapping[str, str],
+    trace: str,
+) -> Order:
+    """What a request orders. Raises InvalidRequestError."""
+    limits = context.settings.pools[pool]
+    key = headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= _MAX_KEY_CHARACTERS:
+        raise InvalidRequestError(f"An Idempotency-Key has 1 to {_MAX_KEY_CHARACTERS} characters.")
+    job = NewJob(
+        id=new_job_id(pool) if key is None else idempotent_job_id(pool, tenant, key),
+        api=api,
+        body=body,
+        model=model,
+        # Somebody waits for the answer.
+        job_class=JobClass.INTERACTIVE,
+        tenant=tenant,
+        trace=trace,
+        queue_timeout_ms=round(limits.queue_timeout_s * 1000),
+        run_timeout_ms=round(limits.run_timeout_s * 1000),
+        result_ttl_ms=round(limits.result_ttl_s * 1000),
+    )
+    is_kept = headers.get("x-penstock-keep", "").lower() in ("true", "1")
+    return Order(job, is_repeatable=key is not None, is_kept=is_kept)
+
+
+async def submit(context: Context, exchange: Exchange, order: Order, listener: Listener) -> Ticket:
+    """Put the job into its lane, with the listener waiting for it; the caller removes the listener in the end.
+
+    Raises QueueFullError, IdempotencyConflictError, BrokerFullError, BrokerUnavailableError.
+    """
+    job = replace(order.job, listeners=context.attacher.entry(listener))
+    # Before the job can begin, or its first frame would find nobody.
+    context.relay.add(listener)
+    try:
+        admitted = _admit(await _enqueue(context, exchange, order, job), context, exchange, order)
+        # Without a key, a job that exists is our own: the reply to the first attempt was lost.
+        is_new = admitted.reason is Reason.ACCEPTED or not order.is_repeatable
+        if not is_new:
+            await context.attacher.attach(listener)
+    except BaseException:
+        context.relay.remove(listener)
+        raise
+    listener.job = job
+    return Ticket(job, admitted.created_ms // 1000, is_new=is_new, is_disposable=is_new and not order.is_kept)
+
+
+async def _enqueue(context: Context, exchange: Exchange, order: Order, job: NewJob) -> Accepted | Exists | LaneFull:
+    limits = context.settings.pools[job.pool]
+    # From here on the job may exist, whatever we hear of it.
+    exchange.job_id = job.id
+    try:
+        async with asyncio.timeout(context.settings.ingress.submit_timeout_s):
+            return await context.broker.run(
+                enqueue(job, max_jobs=limits.lane_max_jobs, max_bytes=limits.lane_max_bytes)
+            )
+    except BrokerFullError:
+        exchange.job_id = None
+        metrics.REJECTED.labels(job.pool, Reason.REDIS_FULL).inc()
+        raise
+    except (TimeoutError, BrokerUnavailableError) as error:
+        metrics.REJECTED.labels(job.pool, Reason.REDIS_AWAY).inc()
+        if not (order.is_repeatable or order.is_kept):
+            # Should it exist, then nobody will ever ask for it.
+            context.spawn(cancel_for_sure(context.broker, job.id))
+        raise BrokerUnavailableError("Redis did not answer in time.") from error
+
+
+def _admit(reply: Accepted | Exists | LaneFull, context: Context, exchange: Exchange, order: Order) -> Admitted:
+    """Raise what `decide` says, or return its consent."""
+    job = order.job
+    decision = decide(reply, job.digest, context.lane(job.pool))
+    if isinstance(decision, Admitted):
+        return decision
+    if decision.reason is Reason.LANE_FULL:
+        exchange.job_id = None
+    metrics.REJECTED.labels(job.pool, decision.reason).inc()
+    log.info(events.JOB_REJECTED, pool=job.pool, tenant=job.tenant, reason=decision.reason)
+    raise decision.error

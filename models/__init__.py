@@ -1,0 +1,1 @@
+"""The demo model: its weights, the text it was taught, and the script that taught it."""

@@ -1,0 +1,187 @@
+"""Queries of the leading scheduler: who works, what waits, what is held, and what was generated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from penstock.broker.holding import Held
+from penstock.broker.keys import PoolKeys
+from penstock.broker.query import Query
+from penstock.frames import Generated, decode_generated
+from penstock.job import State
+
+_INSTANCE_FIELDS = ("name", "state", "slots", "beat", "why", "engine", "host", "pid")
+_STANDING_FIELDS = ("state", "fence", "worker", "lane", "entry", "listeners", "deadline_ms")
+#: Begins a walk through a stream; the id of a page's last entry continues it.
+FROM_START = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRecord:
+    """What an instance last said of itself; where Redis has no record of it, `state` is empty."""
+
+    instance: str
+    name: str
+    state: str
+    slots: int
+    beat: int
+    #: Why it was declared lost, or what its engine last failed of.
+    why: str
+    engine: str
+    host: str
+    pid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a job stands: the part of its record that moves it."""
+
+    job: str
+    state: State
+    fence: int
+    worker: str
+    lane: str
+    entry: str
+    listeners: str
+    deadline_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitSpan:
+    """When a job began to wait and when it was assigned, and the trace it belongs to."""
+
+    trace: str
+    created_ms: int
+    assigned_ms: int
+
+
+def clock_ms() -> Query[int]:
+    """Redis' clock, which dates every record."""
+    return Query(("TIME",), lambda reply: int(reply[0]) * 1000 + int(reply[1]) // 1000)
+
+
+def lane_counts(pool: str) -> Query[dict[str, int]]:
+    """Waiting jobs by lane."""
+    return Query(("HGETALL", PoolKeys(pool).lane_counts), _numbers)
+
+
+def lane_bytes(pool: str) -> Query[dict[str, int]]:
+    """Waiting bytes by lane."""
+    return Query(("HGETALL", PoolKeys(pool).lane_bytes), _numbers)
+
+
+def waiting(pool: str, lane: str, count: int, after: str = FROM_START) -> Query[list[tuple[str, str]]]:
+    """A page of a lane, oldest first: job id and entry id."""
+    return Query(_page(PoolKeys(pool).lane(lane), after, count), _waiting)
+
+
+def waits_at(pool: str, lane: str, entry: str) -> Query[str | None]:
+    """The job at one entry of a lane."""
+    return Query(("XRANGE", PoolKeys(pool).lane(lane), entry, entry), _first_job)
+
+
+def instances(pool: str) -> Query[frozenset[str]]:
+    """Every instance that is not retired yet."""
+    return Query(("SMEMBERS", PoolKeys(pool).instances), lambda reply: frozenset(name.decode() for name in reply))
+
+
+def instance(pool: str, name: str) -> Query[InstanceRecord]:
+    """One instance."""
+    return Query(("HMGET", PoolKeys(pool).worker(name), *_INSTANCE_FIELDS), partial(_instance, name))
+
+
+def held_count(pool: str, name: str) -> Query[int]:
+    """How many jobs an instance holds."""
+    return Query(("XLEN", PoolKeys(pool).inbox(name)), int)
+
+
+def held(pool: str, name: str, count: int, after: str = FROM_START) -> Query[list[Held]]:
+    """A page of the jobs an instance holds."""
+    return Query(_page(PoolKeys(pool).inbox(name), after, count), _held)
+
+
+def journal(pool: str, name: str, count: int, after: str = FROM_START) -> Query[list[tuple[str, list[bytes]]]]:
+    """A page of an instance's journal: the id and the frames of each step."""
+    return Query(_page(PoolKeys(pool).journal(name), after, count), _journal)
+
+
+def standing(pool: str, job_id: str) -> Query[Standing | None]:
+    """How a job stands, or None if it has no record (any more)."""
+    return Query(("HMGET", PoolKeys(pool).job(job_id), *_STANDING_FIELDS), partial(_standing, job_id))
+
+
+def prefix(pool: str, job_id: str) -> Query[Generated]:
+    """What a job's record keeps of its tokens."""
+    return Query(("HGET", PoolKeys(pool).job(job_id), "prefix"), lambda reply: decode_generated(reply or b""))
+
+
+def wait_span(pool: str, job_id: str) -> Query[WaitSpan]:
+    """What the span of a job's waiting needs."""
+    return Query(("HMGET", PoolKeys(pool).job(job_id), "trace", "created_ms", "assigned_ms"), _wait_span)
+
+
+def overdue(pool: str, now_ms: int, offset: int, count: int) -> Query[list[str]]:
+    """A page of the jobs whose deadline has passed, the longest overdue first."""
+    key = PoolKeys(pool).live
+    return Query(
+        ("ZRANGEBYSCORE", key, "-inf", now_ms, "LIMIT", offset, count), lambda ids: [one.decode() for one in ids]
+    )
+
+
+def live(pool: str, cursor: int, count: int) -> Query[tuple[int, list[str]]]:
+    """About `count` jobs that have not ended, and the cursor that continues the walk (0: it is through)."""
+    return Query(("ZSCAN", PoolKeys(pool).live, cursor, "COUNT", count), _scanned)
+
+
+def _page(key: str, after: str, count: int) -> tuple[str, str, str, str, str, int]:
+    return ("XRANGE", key, f"({after}" if after else "-", "+", "COUNT", count)
+
+
+def _pairs(flat: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _numbers(reply: list[bytes]) -> dict[str, int]:
+    return {name.decode(): int(value) for name, value in _pairs(reply)}
+
+
+def _waiting(reply: list[Any]) -> list[tuple[str, str]]:
+    return [(fields[1].decode(), entry.decode()) for entry, fields in reply]
+
+
+def _first_job(reply: list[Any]) -> str | None:
+    return reply[0][1][1].decode() if reply else None
+
+
+def _held(reply: list[Any]) -> list[Held]:
+    return [Held.from_entry(entry, dict(_pairs(fields))) for entry, fields in reply]
+
+
+def _journal(reply: list[Any]) -> list[tuple[str, list[bytes]]]:
+    return [(entry.decode(), fields[1::2]) for entry, fields in reply]
+
+
+def _instance(name: str, reply: list[bytes | None]) -> InstanceRecord:
+    texts = [(value or b"").decode() for value in reply]
+    base, state, slots, beat, *rest = texts
+    return InstanceRecord(name, base, state, int(slots or 0), int(beat or 0), *rest)
+
+
+def _standing(job_id: str, reply: list[bytes | None]) -> Standing | None:
+    if reply[0] is None:
+        return None
+    state, fence, worker, lane, entry, listeners, deadline_ms = ((value or b"").decode() for value in reply)
+    return Standing(job_id, State(state), int(fence or 0), worker, lane, entry, listeners, int(deadline_ms or 0))
+
+
+def _wait_span(reply: list[bytes | None]) -> WaitSpan:
+    trace, created_ms, assigned_ms = ((value or b"").decode() for value in reply)
+    return WaitSpan(trace, int(created_ms or 0), int(assigned_ms or 0))
+
+
+def _scanned(reply: list[Any]) -> tuple[int, list[str]]:
+    cursor, flat = reply
+    return int(cursor), [job_id.decode() for job_id in flat[::2]]

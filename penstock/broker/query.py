@@ -1,0 +1,19 @@
+"""Plain commands as values: reads, and writes that do no harm twice, each with the parser of its reply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from penstock.broker.script import Argument
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Generic[T]):
+    """A command yet to run; `parse` takes the reply as the protocol has it: nested lists of bytes and numbers."""
+
+    command: tuple[Argument, ...]
+    parse: Callable[[Any], T]

@@ -1,0 +1,100 @@
+"""A worker's two streams, inbox and control, read as they grow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.broker.client import LOST, Broker
+from penstock.broker.connections import BLOCK_MS, Use
+from penstock.broker.holding import Held
+from penstock.broker.keys import PoolKeys
+from penstock.broker.query import Query
+from penstock.errors import BrokerUnavailableError
+
+#: A server that is this much later than it was asked to be will not answer at all.
+_GRACE_S = 1.0
+_MOST_ENTRIES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """A client does not want a job any more."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """An ingress wants a job's tokens from `offset` on; see NewJob.listeners."""
+
+    job: str
+    listener: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What came in one read, in order."""
+
+    held: Sequence[Held]
+    controls: Sequence[Cancel | Attach]
+
+
+class Tail:
+    """The end of an instance's streams. No group, so nothing is pending: what a lost reply had is read again."""
+
+    def __init__(self, broker: Broker, pool: str, instance: str) -> None:
+        self._broker = broker
+        self._client = broker.connection(Use.BLOCKING)
+        # Replies come as the protocol has them, on every form of connection.
+        self._client.response_callbacks.clear()
+        keys = PoolKeys(pool)
+        self._inbox, self._control = keys.inbox(instance).encode(), keys.control(instance).encode()
+        self._last = {self._inbox: b"0", self._control: b"0"}
+
+    async def read(self) -> Arrivals:
+        """Wait for entries, at most BLOCK_MS. Raises BrokerUnavailableError."""
+        command = ("XREAD", "COUNT", _MOST_ENTRIES, "BLOCK", BLOCK_MS, "STREAMS", *self._last, *self._last.values())
+        try:
+            # Cuts off only a connection that has gone silent.
+            async with asyncio.timeout(BLOCK_MS / 1000 + _GRACE_S):
+                streams = dict(await self._client.execute_command(*command) or ())
+        except LOST as error:
+            raise BrokerUnavailableError(f"Redis is out of reach: {error}") from error
+        for stream, entries in streams.items():
+            self._last[stream] = entries[-1][0]
+        controls = streams.get(self._control, ())
+        if controls:
+            await self._clear(controls)
+        held = [Held.from_entry(entry, dict(_pairs(fields))) for entry, fields in streams.get(self._inbox, ())]
+        return Arrivals(held, [_control(dict(_pairs(fields))) for _, fields in controls])
+
+    async def drop(self, held: Sequence[Held]) -> None:
+        """Take entries out of the inbox that are not ours (any more): an older fence never becomes valid again."""
+        await self._drop(self._inbox, [one.entry for one in held])
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        await self._client.aclose()
+
+    async def _clear(self, controls: Sequence[tuple[bytes, Any]]) -> None:
+        # What stays because Redis went away is bounded by the scripts that write it.
+        with suppress(BrokerUnavailableError):
+            await self._drop(self._control, [entry for entry, _ in controls])
+
+    async def _drop(self, stream: bytes, entries: Sequence[str | bytes]) -> None:
+        await self._broker.ask(Query(("XDEL", stream, *entries), int))
+
+
+def _pairs(flat: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _control(fields: dict[bytes, Any]) -> Cancel | Attach:
+    if b"cancel" in fields:
+        return Cancel(fields[b"cancel"].decode())
+    return Attach(fields[b"attach"].decode(), fields[b"listener"].decode(), int(fields[b"offset"]))

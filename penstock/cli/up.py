@@ -1,0 +1,121 @@
+"""`penstock up`: the whole stack on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import signal
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from penstock.cli.options import EXIT_OK, command
+from penstock.cli.stack import Stack
+from penstock.errors import SettingsError
+from penstock.settings import load, require_models
+from penstock.telemetry import logs
+
+if TYPE_CHECKING:
+    from penstock.cli.options import Commands
+    from penstock.settings import IngressSettings, Settings
+
+_POLL_S = 0.1
+#: Signals this close together are one: make passes on a SIGTERM that its whole process group got.
+_ONE_SIGNAL_S = 1.0
+
+
+def add_to(commands: Commands) -> None:
+    """Add `up`."""
+    command(commands, "up", "start everything on this machine; Ctrl-C ends it, twice ends it at once", run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check everything that can be checked beforehand, then serve."""
+    settings = load(args.config)
+    require_models(settings)
+    _require_free(settings.ingress)
+    logs.configure(settings.telemetry, "up")
+    return asyncio.run(serve(settings, args.config.absolute()))
+
+
+async def serve(settings: Settings, config: Path) -> int:
+    """Run the stack until a signal, or until a child cannot go on."""
+    stack = Stack(settings, config)
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    patient_until_s = math.inf
+
+    def on_signal() -> None:
+        nonlocal patient_until_s
+        if loop.time() > patient_until_s:
+            stack.kill()
+        elif not asked.is_set():
+            patient_until_s = loop.time() + _ONE_SIGNAL_S
+            asked.set()
+
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sig, on_signal)
+    life = asyncio.create_task(stack.run())
+    announcement = asyncio.create_task(announce(settings))
+    stopped = asyncio.create_task(asked.wait())
+    try:
+        await asyncio.wait([life, stopped], return_when=asyncio.FIRST_COMPLETED)
+        return life.result() if life.done() else EXIT_OK
+    finally:
+        for task in (life, announcement, stopped):
+            task.cancel()
+        await stack.stop()
+
+
+async def announce(settings: Settings) -> None:
+    """Say how to use it once it can be used."""
+    while not await _is_ready(settings.ingress):  # noqa: ASYNC110 - another process has no event to wait for
+        await asyncio.sleep(_POLL_S)
+    print(greeting(settings), flush=True)
+
+
+def greeting(settings: Settings) -> str:
+    """The URL and a command that works."""
+    host = _reachable(settings.ingress)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.ingress.port}"
+    body = {
+        "model": next(iter(settings.models)),
+        "stream": True,
+        "messages": [{"role": "user", "content": "What is Penstock?"}],
+    }
+    key = """ -H "authorization: Bearer $PENSTOCK_KEY\"""" if settings.ingress.api_keys else ""
+    curl = f"curl -N {url}/v1/chat/completions -H 'content-type: application/json'{key} -d '{json.dumps(body)}'"
+    return f"\nPenstock is ready on {url} (models: {', '.join(settings.models)}). Try:\n\n  {curl}\n"
+
+
+async def _is_ready(ingress: IngressSettings) -> bool:
+    try:
+        async with asyncio.timeout(2.0):
+            reader, writer = await asyncio.open_connection(_reachable(ingress), ingress.port)
+            writer.write(b"GET /ready HTTP/1.1\r\nHost: penstock\r\nConnection: close\r\n\r\n")
+            status = await reader.readline()
+            writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return b" 200 " in status
+
+
+def _reachable(ingress: IngressSettings) -> str:
+    """An address for clients on this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(ingress.host, ingress.host)  # noqa: S104 - it is compared, not bound
+
+
+def _require_free(ingress: IngressSettings) -> None:
+    """An occupied port is found before anything starts, not in a child's log."""
+    family = socket.AF_INET6 if ":" in ingress.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ingress.host, ingress.port))
+        except OSError as error:
+            raise SettingsError(
+                f"ingress.port: cannot listen on {ingress.host}:{ingress.port} ({error.strerror}); choose another "
+                "(PORT= for make, PENSTOCK__INGRESS__PORT)."
+            ) from None

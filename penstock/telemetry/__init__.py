@@ -1,0 +1,1 @@
+"""What Penstock tells about itself: metrics, spans and log events, each name declared once."""

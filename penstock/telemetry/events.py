@@ -1,0 +1,45 @@
+"""Every log event's name. Each has fields of its own; `job`, `pool` and `worker` mean the same everywhere."""
+
+from __future__ import annotations
+
+# Any process.
+STARTED = "process.started"
+STOPPED = "process.stopped"
+METRICS_SERVED = "metrics.served"
+REDIS_LOST = "redis.lost"
+REDIS_BACK = "redis.back"
+
+# Supervisor (`penstock up`).
+CHILD_STARTED = "child.started"
+CHILD_ENDED = "child.ended"
+CHILD_KILLED = "child.killed"
+
+# Ingress.
+JOB_REJECTED = "job.rejected"
+JOB_ANSWERED = "job.answered"
+JOB_RESUBMITTED = "job.resubmitted"
+CLIENT_GONE = "client.gone"
+CLIENT_TOO_SLOW = "client.too_slow"
+FRAME_UNREADABLE = "frame.unreadable"
+
+# Scheduler.
+LEADERSHIP_TAKEN = "leadership.taken"
+LEADERSHIP_LOST = "leadership.lost"
+JOB_REQUEUED = "job.requeued"
+JOB_EXPIRED = "job.expired"
+JOB_DEAD_LETTERED = "job.dead_lettered"
+WORKER_LOST = "worker.lost"
+WORKER_RETIRED = "worker.retired"
+JOURNAL_UNREADABLE = "journal.unreadable"
+RECONCILED = "reconciled"
+
+# Worker.
+ENGINE_STARTED = "engine.started"
+ENGINE_START_FAILED = "engine.start_failed"
+ENGINE_DIED = "engine.died"
+WORKER_REGISTERED = "worker.registered"
+WORKER_FENCED = "worker.fenced"
+WORKER_DRAINING = "worker.draining"
+WORKER_NOT_RETIRED = "worker.not_retired"
+WORKER_CRASHED = "worker.crashed"
+JOB_FAILED = "job.failed"

@@ -1,0 +1,72 @@
+"""Dispatch: one round of choosing and assigning."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from penstock.broker import leading, observing
+from penstock.telemetry import metrics, spans, tracing
+from scheduler.policy.facts import Waiting, Worker
+from scheduler.policy.order import in_order, lane_class
+from scheduler.policy.placement import Placement, Reason, can_serve, place
+from scheduler.survey import Survey
+from scheduler.term import Term
+
+#: Jobs of a lane that a round looks at: few while all workers are full, more the more slots are free.
+_SMALLEST_PAGE = 16
+_LARGEST_PAGE = 256
+
+
+class Dispatcher:
+    """Assigns what waits to who is free."""
+
+    def __init__(self, term: Term, *, traced: bool) -> None:
+        self._term = term
+        self._traced = traced
+        #: How many jobs of each lane the next round needs to see.
+        self.page = _SMALLEST_PAGE
+
+    async def dispatch(self, survey: Survey, workers: Sequence[Worker]) -> bool:
+        """Assign what can be; True where another round may find more."""
+        started_s = time.perf_counter()
+        free = sum(worker.free for worker in workers if can_serve(worker))
+        self.page = min(max(free, _SMALLEST_PAGE), _LARGEST_PAGE)
+        placements = place(in_order(survey.lanes), workers)
+        if not placements:
+            return False
+        moved = await self._assign(placements, survey.now_ms)
+        metrics.DISPATCH_SECONDS.labels(pool=self._term.pool).observe(time.perf_counter() - started_s)
+        return moved
+
+    async def _assign(self, placements: Sequence[Placement], now_ms: int) -> bool:
+        pool = self._term.pool
+        placed = [(one.job, one.instance) for one in placements if one.instance is not None]
+        if len(placed) < len(placements):
+            metrics.PLACEMENTS.labels(pool=pool, reason=placements[-1].reason).inc()
+        calls = [
+            leading.assign(pool, self._term.token, job.job, job.lane, job.entry, instance) for job, instance in placed
+        ]
+        replies = await self._term.broker.run_many(calls) if calls else []
+        for reply in set(replies):
+            self._term.end_if_deposed(reply)
+        assigned = [job for (job, _), reply in zip(placed, replies, strict=True) if reply == "assigned"]
+        await self._record(assigned, now_ms)
+        return bool(assigned) or "stale" in replies
+
+    async def _record(self, assigned: Sequence[Waiting], now_ms: int) -> None:
+        pool = self._term.pool
+        metrics.PLACEMENTS.labels(pool=pool, reason=Reason.ASSIGNED).inc(len(assigned))
+        for job in assigned:
+            waited_s = max(now_ms - job.queued_ms, 0) / 1000
+            metrics.QUEUE_WAIT_SECONDS.labels(pool, lane_class(job.lane)).observe(waited_s)
+        if self._traced and assigned:
+            await self._trace(assigned)
+
+    async def _trace(self, assigned: Sequence[Waiting]) -> None:
+        pool = self._term.pool
+        waits = await self._term.broker.ask_many([observing.wait_span(pool, job.job) for job in assigned])
+        for job, wait in zip(assigned, waits, strict=True):
+            attributes = {spans.JOB_ID: job.job, spans.POOL: pool}
+            span = tracing.start(spans.QUEUE, tracing.unpack(wait.trace), attributes, start_ms=wait.created_ms)
+            span.end(end_ms=wait.assigned_ms)

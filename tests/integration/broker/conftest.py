@@ -1,0 +1,27 @@
+"""A pool on an empty server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from penstock.broker.client import Broker
+from penstock.broker.connections import Endpoint
+from tests.integration.broker.pool import Pool
+
+
+@pytest.fixture
+async def broker(redis_url: str) -> AsyncIterator[Broker]:
+    broker = Broker(Endpoint.parse(redis_url), timeout_s=5.0)
+    yield broker
+    await broker.close()
+
+
+@pytest.fixture
+async def pool(broker: Broker) -> Pool:
+    """Led, with one worker ready."""
+    pool = Pool(broker)
+    assert await pool.lead()
+    assert await pool.register("w.1") == "registered"
+    return pool

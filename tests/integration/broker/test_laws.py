@@ -1,0 +1,301 @@
+"""Whatever is called, in whatever order, late or twice: the pool's streams, counts and records agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, TypeVar
+
+import pytest
+import redis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from redis.exceptions import NoScriptError
+
+from penstock.broker import holding, leading, mending, submission
+from penstock.broker.keys import PoolKeys
+from penstock.broker.script import Call
+from penstock.frames import Generated
+from penstock.job import JobClass, NewJob, State
+from penstock.request import Api
+from tests.integration.broker.pool import LEADER, POOL, result, tokens
+from tests.integration.broker.snapshot import Record, Snapshot, Taken, Waiting, look
+
+T = TypeVar("T")
+
+SLOTS = 2
+TERMINAL = frozenset(state for state in State if state.terminal)
+LIVING = frozenset(State) - TERMINAL
+HELD = frozenset({State.ASSIGNED, State.RUNNING})
+
+tokens_led_by = st.sampled_from([LEADER, LEADER, LEADER, "scheduler:0"])
+names = st.sampled_from(["w", "x"])
+any_index = st.integers(0, 10**6)
+
+
+class PoolMachine(RuleBasedStateMachine):
+    """Calls scripts with arguments that were right at some time, each twice, and compares all keys after it."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._client: Any = redis.Redis.from_url(url)
+        self._keys = PoolKeys(POOL)
+        self._is_flagged = not self._client.info("server")["redis_version"].startswith("6.")
+        self._jobs: list[str] = []
+        self._instances: list[str] = []
+        #: Entries as some scheduler, worker or reaper once read them.
+        self._entries: list[Waiting] = []
+        self._taken: list[Taken] = []
+        self._ended: dict[str, Record] = {}
+        self._fences: Counter[str] = Counter()
+        self._seen = look(self._client, self._keys, [], [])
+
+    def teardown(self) -> None:
+        self._client.close()
+
+    @initialize()
+    def begin(self) -> None:
+        self._client.flushall()
+        self._call(leading.lead(POOL, LEADER, 600_000))
+        for name in ("w", "x"):
+            self._register(name)
+
+    # What may happen.
+
+    @rule(
+        job_class=st.sampled_from([JobClass.STANDARD, JobClass.BATCH]),
+        size=st.integers(1, 50),
+        queue_timeout_ms=st.sampled_from([0, 60_000]),
+        has_prefix=st.booleans(),
+    )
+    def submit(self, job_class: JobClass, size: int, queue_timeout_ms: int, has_prefix: bool) -> None:  # noqa: FBT001
+        job = NewJob(
+            id=f"{POOL}-{len(self._jobs)}",
+            api=Api.CHAT,
+            body=b"x" * size,
+            model="sim",
+            job_class=job_class,
+            tenant="acme",
+            queue_timeout_ms=queue_timeout_ms,
+            run_timeout_ms=60_000,
+            result_ttl_ms=600_000,
+            prefix=b"\x92\x90\x90" if has_prefix else b"",
+        )
+        self._jobs.append(job.id)
+        self._twice(submission.enqueue(job, max_jobs=3, max_bytes=100))
+
+    @precondition(lambda self: self._entries)
+    @rule(at=any_index, where=any_index, token=tokens_led_by)
+    def assign(self, at: int, where: int, token: str) -> None:
+        entry = _pick(self._entries, at)
+        call = leading.assign(POOL, token, entry.job, entry.lane, entry.entry, _pick(self._instances, where))
+        self._twice(call)
+
+    @precondition(lambda self: self._taken)
+    @rule(at=any_index)
+    def claim(self, at: int) -> None:
+        taken = _pick(self._taken, at)
+        self._twice(holding.claim(POOL, taken.instance, [taken.held]))
+
+    @precondition(lambda self: self._taken)
+    @rule(at=any_index, state=st.sampled_from([State.COMPLETED, State.FAILED, State.CANCELLED]))
+    def finish(self, at: int, state: State) -> None:
+        taken = _pick(self._taken, at)
+        self._twice(holding.finish(POOL, taken.instance, taken.held, result(state, 1), ttft_ms=1, notices=[]))
+
+    @precondition(lambda self: self._taken)
+    @rule(at=any_index, count=st.integers(0, 3))
+    def hand_back(self, at: int, count: int) -> None:
+        taken = _pick(self._taken, at)
+        call = holding.hand_back(POOL, taken.instance, taken.held, tokens(count), queue_timeout_ms=60_000)
+        self._twice(call)
+
+    @precondition(lambda self: self._taken)
+    @rule(at=any_index)
+    def checkpoint(self, at: int) -> None:
+        taken = _pick(self._taken, at)
+        self._twice(holding.checkpoint(POOL, taken.instance, taken.held, tokens(5)))
+
+    @precondition(lambda self: self._taken)
+    @rule(at=any_index, token=tokens_led_by, is_counted=st.booleans())
+    def requeue(self, at: int, token: str, is_counted: bool) -> None:  # noqa: FBT001
+        taken = _pick(self._taken, at)
+        loss = leading.Loss(
+            counted=is_counted,
+            max_losses=2,
+            evidence=b"{}",
+            if_cancelled=result(State.CANCELLED),
+            if_dead=result(State.DEAD_LETTERED),
+        )
+        call = leading.requeue(
+            POOL,
+            token,
+            job_id=taken.held.job,
+            fence=taken.held.fence,
+            instance=taken.instance,
+            entry=taken.held.entry,
+            prefix=Generated([], []),
+            queue_timeout_ms=60_000,
+            loss=loss,
+        )
+        self._twice(call)
+
+    @precondition(lambda self: self._entries)
+    @rule(at=any_index, state=st.sampled_from([State.CANCELLED, State.EXPIRED]), is_overdue=st.booleans())
+    def withdraw(self, at: int, state: State, is_overdue: bool) -> None:  # noqa: FBT001
+        entry = _pick(self._entries, at)
+        self._twice(submission.withdraw(POOL, entry.job, entry.lane, state, result(state), [], overdue=is_overdue))
+
+    @precondition(lambda self: self._jobs)
+    @rule(at=any_index, where=any_index)
+    def request_cancel(self, at: int, where: int) -> None:
+        self._twice(submission.request_cancel(POOL, _pick(self._jobs, at), _pick(self._instances, where)))
+
+    @precondition(lambda self: self._jobs)
+    @rule(at=any_index, where=any_index)
+    def attach(self, at: int, where: int) -> None:
+        self._twice(submission.attach(POOL, _pick(self._jobs, at), _pick(self._instances, where), "s:a", 0))
+
+    @rule(where=any_index)
+    def lose(self, where: int) -> None:
+        self._twice(leading.declare_lost(POOL, _pick(self._instances, where), beat=None, why="it was killed"))
+
+    @rule(where=any_index, state=st.sampled_from(["ready", "draining"]))
+    def beat(self, where: int, state: str) -> None:
+        self._twice(holding.beat(POOL, _pick(self._instances, where), state, {}))
+
+    @rule(name=names)
+    def register(self, name: str) -> None:
+        self._register(name)
+
+    @rule(where=any_index)
+    def retire(self, where: int) -> None:
+        instance = _pick(self._instances, where)
+        self._twice(leading.retire(POOL, instance, instance.rpartition(".")[0]))
+
+    @precondition(lambda self: self._entries)
+    @rule(at=any_index, token=tokens_led_by)
+    def restore(self, at: int, token: str) -> None:
+        entry = _pick(self._entries, at)
+        self._twice(mending.restore(POOL, token, entry.job, entry.lane, entry.entry))
+
+    @precondition(lambda self: self._entries)
+    @rule(at=any_index, token=tokens_led_by)
+    def sweep_lane(self, at: int, token: str) -> None:
+        entry = _pick(self._entries, at)
+        self._twice(mending.sweep_lane(POOL, token, entry.lane, [(entry.job, entry.entry)]))
+
+    @precondition(lambda self: self._taken)
+    @rule(at=any_index, token=tokens_led_by)
+    def sweep_inbox(self, at: int, token: str) -> None:
+        taken = _pick(self._taken, at)
+        self._twice(mending.sweep_inbox(POOL, token, taken.instance, [taken.held]))
+
+    @precondition(lambda self: self._jobs)
+    @rule(at=any_index, token=tokens_led_by)
+    def unlist(self, at: int, token: str) -> None:
+        self._twice(mending.unlist(POOL, token, _pick(self._jobs, at)))
+
+    # What must hold.
+
+    @invariant()
+    def lanes_are_counted_exactly(self) -> None:
+        counts: Counter[str] = Counter()
+        sizes: Counter[str] = Counter()
+        for entry in self._seen.waiting:
+            counts[entry.lane] += 1
+            sizes[entry.lane] += entry.bytes
+        assert self._seen.counts == counts
+        assert self._seen.sizes == sizes
+
+    @invariant()
+    def whoever_waits_is_in_one_lane(self) -> None:
+        assert sorted((entry.job, entry.lane, entry.entry) for entry in self._seen.waiting) == sorted(
+            (job, record[b"lane"].decode(), record[b"entry"].decode())
+            for job, record in self._seen.jobs(frozenset({State.QUEUED})).items()
+        )
+
+    @invariant()
+    def whoever_is_held_is_in_one_inbox(self) -> None:
+        assert sorted((taken.held.job, taken.instance, taken.held.fence) for taken in self._seen.taken) == sorted(
+            (job, record[b"worker"].decode(), int(record[b"fence"])) for job, record in self._seen.jobs(HELD).items()
+        )
+
+    @invariant()
+    def only_the_living_are_listed_and_they_stay(self) -> None:
+        living = self._seen.jobs(LIVING).keys()
+        assert self._seen.live.keys() == living
+        assert {job for job, ttl in self._seen.ttls_min.items() if ttl is None} == living
+
+    @invariant()
+    def an_end_is_for_good(self) -> None:
+        assert self._ended.keys() <= self._seen.records.keys()
+        for job, record in self._seen.jobs(TERMINAL).items():
+            assert record[b"result"]
+            assert self._ended.setdefault(job, record) == record
+        assert not self._ended.keys() & self._seen.jobs(LIVING).keys()
+
+    @invariant()
+    def fences_only_grow(self) -> None:
+        for job, record in self._seen.records.items():
+            assert int(record[b"fence"]) >= self._fences[job]
+            self._fences[job] = int(record[b"fence"])
+
+    @invariant()
+    def no_worker_holds_more_than_its_slots(self) -> None:
+        assert all(count <= SLOTS for count in Counter(taken.instance for taken in self._seen.taken).values())
+
+    # How it is done.
+
+    def _register(self, name: str) -> None:
+        before = (self._client.hget(self._keys.workers, name) or b"").decode()
+        instance = f"{name}.{len(self._instances)}"
+        self._instances.append(instance)
+        self._twice(holding.register(POOL, name, instance, before, {"state": "ready", "slots": SLOTS}))
+
+    def _twice(self, call: Call[Any]) -> None:
+        """Call, look, call again as if the reply had been lost: nothing may change."""
+        self._call(call)
+        once = self._look()
+        self._call(call)
+        self._seen = self._look()
+        assert self._seen == once
+        self._entries += [entry for entry in once.waiting if entry not in self._entries]
+        self._taken += [taken for taken in once.taken if taken not in self._taken]
+
+    def _look(self) -> Snapshot:
+        return look(self._client, self._keys, self._jobs, self._instances)
+
+    def _call(self, call: Call[T]) -> T:
+        source = call.script.flagged if self._is_flagged else call.script.plain
+        try:
+            reply = self._client.evalsha(source.sha, len(call.keys), *call.keys, *call.args)
+        except NoScriptError:
+            reply = self._client.eval(source.text, len(call.keys), *call.keys, *call.args)
+        return call.parse(reply)
+
+
+def _pick(choices: list[T], index: int) -> T:
+    """The newer, the likelier: late calls are the exception."""
+    recent = choices[-4:] if index % 3 else choices
+    return recent[index % len(recent)]
+
+
+@pytest.mark.timeout(300)
+def test_streams_counts_and_records_always_agree(redis_url: str) -> None:
+    run_state_machine_as_test(
+        lambda: PoolMachine(redis_url),  # type: ignore[arg-type]  # any factory will do
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+        ),
+    )

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+import httpx
+import msgspec
+import pytest
+
+from penstock.broker.client import Broker
+from penstock.broker.connections import Endpoint
+from penstock.settings import EngineName, IngressSettings, ModelSettings, PoolSettings, RedisSettings, Settings
+from tests.integration.ingress.fake_worker import POOL, FakeWorker
+from tests.integration.ingress.serving import Serving, serving
+
+
+class Serve(Protocol):
+    """Starts an ingress whose settings differ from the test's in some fields."""
+
+    async def __call__(self, *, pool: dict[str, object] | None = None, **ingress: object) -> Serving: ...
+
+
+@pytest.fixture
+def settings(redis_url: str) -> Settings:
+    return Settings(
+        models={"sim": ModelSettings(pool=POOL)},
+        pools={POOL: PoolSettings(engine=EngineName.SIMULATED, options={"max_model_len": 4096})},
+        redis=RedisSettings(url=redis_url),
+        ingress=IngressSettings(drain_grace_s=0.5),
+    )
+
+
+@pytest.fixture
+async def serve(settings: Settings) -> AsyncIterator[Serve]:
+    async with AsyncExitStack() as stack:
+
+        async def start(*, pool: dict[str, object] | None = None, **ingress: object) -> Serving:
+            changed = msgspec.structs.replace(
+                settings,
+                pools={POOL: msgspec.structs.replace(settings.pools[POOL], **(pool or {}))},
+                ingress=msgspec.structs.replace(settings.ingress, **ingress),
+            )
+            return await stack.enter_async_context(serving(changed))
+
+        yield start
+
+
+@pytest.fixture
+async def ingress(serve: Serve) -> Serving:
+    """An ingress with the defaults."""
+    return await serve()
+
+
+@pytest.fixture
+async def client(ingress: Serving) -> httpx.AsyncClient:
+    return ingress.client
+
+
+@pytest.fixture
+async def worker(redis_url: str) -> AsyncIterator[FakeWorker]:
+    it = FakeWorker(Broker(Endpoint.parse(redis_url)))
+    await it.start()
+    yield it
+    await it.stop()
+

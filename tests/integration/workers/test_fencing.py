@@ -1,0 +1,101 @@
+"""A worker that was declared lost, and what else may befall its lease."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import pytest
+
+from penstock.job import State
+from tests.integration.broker.pool import Pool
+from tests.integration.workers.workplace import SLOW, Ear, Hand, body, ended, engine, state_of, text_of, until
+
+Hire = Callable[..., Hand]
+
+
+async def beat_of(pool: Pool, instance: str) -> int:
+    return int(await pool.broker.commands.hget(pool.keys.worker(instance), "beat") or 0)
+
+
+async def test_a_fenced_worker_registers_anew_and_serves_with_the_same_engine(
+    hire: Hire, pool: Pool, ear: Ear
+) -> None:
+    slow = engine(SLOW)
+    hand = hire(engine=slow)
+    first = await hand.ready(pool)
+    held = await pool.assigned(first, body=body(max_tokens=2000), listeners=ear.stream)
+    await ear.tokens(held.job, 3)
+    await pool.lose(first)
+    await until(lambda: hand.instance != first)
+    await until(lambda: slow.stats().running == 0)
+    second = await hand.ready(pool)
+    raw = body("again", max_tokens=5)
+    job = await ended(pool, (await pool.assigned(second, body=raw)).job)
+    assert job.result is not None
+    assert "".join(job.result.generated.pieces) == text_of(raw)
+    assert await pool.state(held.job) is State.RUNNING, "the lost job is the reaper's matter"
+
+
+async def test_nothing_a_fenced_worker_says_reaches_a_client_or_the_journal(hire: Hire, pool: Pool, ear: Ear) -> None:
+    instance = await hire(engine=engine(SLOW)).ready(pool)
+    held = await pool.assigned(instance, body=body(max_tokens=500), listeners=ear.stream)
+    await ear.tokens(held.job, 3)
+    await pool.lose(instance)
+    written = await pool.broker.commands.xlen(pool.keys.journal(instance))
+    heard = len(ear.heard(held.job).tokens)
+    await asyncio.sleep(0.2)
+    assert await pool.broker.commands.xlen(pool.keys.journal(instance)) == written
+    assert len(ear.heard(held.job).tokens) <= heard + 1, "at most the frame that was on its way"
+
+
+async def test_a_worker_whose_record_vanished_registers_anew(hire: Hire, pool: Pool) -> None:
+    hand = hire()
+    await hand.ready(pool)
+    await pool.broker.commands.flushall()
+    await until(lambda: len(hand.notes.instances) == 2)
+    await hand.ready(pool)
+
+
+async def test_a_busy_event_loop_does_not_stop_the_beat(hire: Hire, pool: Pool) -> None:
+    instance = await hire(heartbeat_s=0.05).ready(pool)
+    before = await beat_of(pool, instance)
+    time.sleep(0.5)  # noqa: ASYNC251 - the point of this test
+    assert await beat_of(pool, instance) >= before + 4
+
+
+async def test_a_dead_event_loop_does_stop_the_beat(
+    hire: Hire, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.lease.STALL_S", 0.3)
+    hand = hire(heartbeat_s=0.05)
+    instance = await hand.ready(pool)
+    before = await beat_of(pool, instance)
+    time.sleep(1.5)  # noqa: ASYNC251 - the point of this test
+    assert await beat_of(pool, instance) <= before + 15, "30 beats would be a worker that looks alive"
+
+
+async def test_a_beat_says_how_the_engine_is(hire: Hire, pool: Pool) -> None:
+    hand = hire(engine=engine(SLOW), heartbeat_s=0.05)
+    instance = await hand.ready(pool)
+    await pool.assigned(instance, body=body(max_tokens=200))
+
+    async def record() -> dict[bytes, bytes]:
+        return await pool.broker.commands.hgetall(pool.keys.worker(instance))
+
+    async with asyncio.timeout(5):
+        while b'"running":1' not in (await record())[b"stats"]:
+            await asyncio.sleep(0.02)
+    fields = await record()
+    assert (fields[b"slots"], fields[b"max_model_len"], fields[b"engine"]) == (b"64", b"8192", b"simulated 1")
+
+
+async def test_losing_a_worker_twice_is_the_same_as_once(hire: Hire, pool: Pool) -> None:
+    hand = hire()
+    first = await hand.ready(pool)
+    await pool.lose(first)
+    await until(lambda: hand.instance != first)
+    await pool.lose(first)
+    second = await hand.ready(pool)
+    assert await state_of(pool, second) == "ready"

@@ -1,0 +1,189 @@
+"""A real host with real worker processes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+from penstock.broker.records import WorkerStatus, pool_status
+from penstock.job import State
+from tests.integration.broker.pool import POOL, Pool
+from tests.integration.workers.workplace import DEADLINE_S, Ear, body, ended, text_of, tokens_of
+from penstock.worker_state import WorkerState
+from tests.waiting import is_alive
+from workers.engine.simulated import SimulatedSettings
+
+ENGINE = {"prefill_ms_base": 0.0, "prefill_us_per_token": 0.0, "itl_ms": 10.0, "allow_injection": True}
+
+
+class HostProcess:
+    """`penstock worker` with a configuration of its own."""
+
+    def __init__(self, url: str, folder: Path, *, options: dict[str, Any], **pool: Any) -> None:
+        config = {
+            "models": {"sim": {"pool": POOL}},
+            "pools": {POOL: {"engine": "simulated", "workers": 1, "options": {**ENGINE, **options}, **pool}},
+            "redis": {"url": url},
+        }
+        file = folder / "penstock.yaml"
+        file.write_text(yaml.safe_dump(config))
+        self.log = folder / "worker.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "penstock.cli", "worker", "--config", str(file)], stderr=log
+            )
+
+    @property
+    def workers(self) -> list[int]:
+        return [child.pid for child in psutil.Process(self.process.pid).children()]
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+async def start(redis_url: str, tmp_path: Path) -> AsyncIterator[Callable[..., HostProcess]]:
+    hosts: list[HostProcess] = []
+
+    def start(*, options: dict[str, Any] | None = None, **pool: Any) -> HostProcess:
+        hosts.append(HostProcess(redis_url, tmp_path, options=options or {}, **pool))
+        return hosts[-1]
+
+    yield start
+    for host in hosts:
+        host.close()
+
+
+Start = Callable[..., HostProcess]
+
+
+async def worker_that(pool: Pool, condition: Callable[[WorkerStatus], bool]) -> tuple[str, WorkerStatus]:
+    """Wait for a worker; returns its newest instance too."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            for worker in (await pool_status(pool.broker, POOL)).workers:
+                if condition(worker):
+                    instance = await pool.broker.commands.hget(pool.keys.workers, worker.name)
+                    if instance is not None:
+                        return instance.decode(), worker
+            await asyncio.sleep(0.01)
+
+
+async def ready(pool: Pool, count: int = 1) -> list[str]:
+    async with asyncio.timeout(DEADLINE_S):
+        while len((await pool_status(pool.broker, POOL)).names(WorkerState.READY)) < count:
+            await asyncio.sleep(0.01)
+    return [instance.decode() for instance in (await pool.broker.commands.hgetall(pool.keys.workers)).values()]
+
+
+async def pid_of(pool: Pool, instance: str) -> int:
+    return int(await pool.broker.commands.hget(pool.keys.worker(instance), "pid") or 0)
+
+
+async def test_a_host_serves_with_as_many_workers_as_it_is_told(start: Start, pool: Pool, ear: Ear) -> None:
+    host = start(workers=2)
+    raw = body(max_tokens=30)
+    for instance in await ready(pool, 2):
+        held = await pool.assigned(instance, body=raw, listeners=ear.stream)
+        await ear.end(held.job)
+        assert "".join(ear.heard(held.job).pieces) == text_of(raw, SimulatedSettings())
+    assert len(host.workers) == 2
+
+
+async def test_a_killed_worker_is_declared_lost_at_once_and_replaced(start: Start, pool: Pool, ear: Ear) -> None:
+    host = start()
+    (instance,) = await ready(pool)
+    held = await pool.assigned(instance, body=body(max_tokens=500), listeners=ear.stream)
+    await ear.tokens(held.job, 3)
+    pid = await pid_of(pool, instance)
+    psutil.Process(pid).kill()
+    began_s = time.monotonic()
+    async with asyncio.timeout(DEADLINE_S):
+        while await pool.broker.commands.hget(pool.keys.worker(instance), "state") != b"lost":
+            await asyncio.sleep(0.005)
+    declared_s = time.monotonic() - began_s
+    successor, status = await worker_that(pool, lambda worker: worker.state is WorkerState.READY)
+    assert successor != instance
+    assert status.failures == 1
+    assert "killed by signal 9" in status.why
+    assert declared_s < 1.0
+    assert pid not in host.workers
+    assert await pool.broker.commands.xlen(pool.keys.journal(instance)) > 0
+
+
+async def test_sigterm_drains_every_worker_and_ends_the_host(start: Start, pool: Pool, ear: Ear) -> None:
+    host = start(workers=2, drain_grace_s=10.0)
+    instances = await ready(pool, 2)
+    raw = body(max_tokens=40)
+    held = await pool.assigned(instances[0], body=raw, listeners=ear.stream)
+    await ear.tokens(held.job, 1)
+    host.process.send_signal(signal.SIGTERM)
+    assert (await ear.end(held.job)).state == State.COMPLETED
+    assert await asyncio.to_thread(host.process.wait, 10) == 0
+    assert ear.heard(held.job).tokens == tokens_of(raw, SimulatedSettings())
+    assert await pool.broker.commands.smembers(pool.keys.instances) == set()
+
+
+async def test_what_does_not_fit_into_the_grace_is_handed_back(start: Start, pool: Pool, ear: Ear) -> None:
+    host = start(drain_grace_s=0.3)
+    (instance,) = await ready(pool)
+    held = await pool.assigned(instance, body=body(max_tokens=2000), listeners=ear.stream)
+    await ear.tokens(held.job, 3)
+    host.process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(host.process.wait, 10) == 0
+    job = await pool.read(held.job)
+    assert job.state is State.QUEUED
+    assert job.prefix.tokens == ear.heard(held.job).tokens
+
+
+async def test_a_killed_host_leaves_no_worker(start: Start, pool: Pool) -> None:
+    host = start(workers=2)
+    await ready(pool, 2)
+    workers = host.workers
+    host.process.kill()
+    host.process.wait()
+    async with asyncio.timeout(5):
+        while any(map(is_alive, workers)):
+            await asyncio.sleep(0.01)
+
+
+async def test_an_engine_that_does_not_start_is_seen_and_tried_again(start: Start, pool: Pool) -> None:
+    host = start(options={"fail_start": True})
+    _, status = await worker_that(pool, lambda worker: worker.state is WorkerState.FAILED and worker.failures >= 2)
+    assert status.why == "The simulated engine was told not to start."
+    await worker_that(pool, lambda worker: worker.failures >= 3)
+    assert host.process.poll() is None
+    assert "engine.start_failed" in host.log.read_text()
+
+
+async def test_sigterm_ends_a_host_whose_workers_wait_to_try_again(start: Start, pool: Pool) -> None:
+    host = start(options={"fail_start": True})
+    await worker_that(pool, lambda worker: worker.failures >= 4)
+    host.process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(host.process.wait, 3) == 0
+
+
+async def test_a_crash_in_the_middle_of_a_token_loses_none_of_those_before(
+    start: Start, pool: Pool, ear: Ear
+) -> None:
+    start()
+    (instance,) = await ready(pool)
+    raw = body("#sim:crash_at=20", max_tokens=60)
+    held = await pool.assigned(instance, body=raw, listeners=ear.stream)
+    successor, _ = await worker_that(pool, lambda worker: worker.failures == 1 and worker.state is WorkerState.READY)
+    heard = ear.heard(held.job)
+    assert heard.tokens == tokens_of(raw, SimulatedSettings())[: len(heard.tokens)]
+    assert 18 <= len(heard.tokens) <= 19
+    quick = await ended(pool, (await pool.assigned(successor, body=body(max_tokens=2))).job)
+    assert quick.state is State.COMPLETED

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingress.admission import MAX_RETRY_AFTER_S, Admitted, Lane, Reason, Refused, decide, rate_limit_headers, retry_after_s
+from ingress.drain import DrainRate
+from penstock.broker.submission import Accepted, Exists, LaneFull
+from penstock.errors import IdempotencyConflictError, QueueFullError
+from penstock.job import State
+
+
+def lane(*, drained_per_s: float = 0.0, queue_timeout_s: float = 60.0) -> Lane:
+    return Lane(max_jobs=100, max_bytes=4000, queue_timeout_s=queue_timeout_s, drained_per_s=drained_per_s)
+
+
+def test_a_new_job_is_admitted_with_the_time_of_its_acceptance() -> None:
+    assert decide(Accepted(5), "d", lane()) == Admitted(Reason.ACCEPTED, 5)
+
+
+def test_the_same_key_with_the_same_body_finds_its_job() -> None:
+    assert decide(Exists(State.RUNNING, "d", 5), "d", lane()) == Admitted(Reason.KNOWN, 5)
+
+
+def test_the_same_key_with_another_body_is_a_conflict() -> None:
+    decision = decide(Exists(State.RUNNING, "other", 5), "d", lane())
+
+    assert isinstance(decision, Refused)
+    assert (decision.reason, type(decision.error)) == (Reason.KEY_REUSED, IdempotencyConflictError)
+
+
+@pytest.mark.parametrize(("jobs", "size", "word"), [(100, 10, "100 requests"), (3, 4000, "4000 bytes")])
+def test_a_full_lane_says_of_what_it_is_full_and_when_to_come_back(jobs: int, size: int, word: str) -> None:
+    decision = decide(LaneFull(jobs, size), "d", lane(drained_per_s=10.0))
+
+    assert isinstance(decision, Refused)
+    assert isinstance(decision.error, QueueFullError)
+    assert word in decision.error.message
+    assert decision.error.retry_after_s == max(1, jobs // 10)
+
+
+@given(st.integers(0, 10**6), st.floats(0, 1e6), st.floats(0.001, 1e5))
+def test_retry_after_is_within_what_clients_heed(jobs: int, rate: float, timeout_s: float) -> None:
+    wait_s = retry_after_s(jobs, lane(drained_per_s=rate, queue_timeout_s=timeout_s))
+
+    assert 1 <= wait_s <= MAX_RETRY_AFTER_S
+
+
+def test_without_a_rate_the_lane_is_empty_when_its_jobs_expire() -> None:
+    assert retry_after_s(100, lane(queue_timeout_s=30.0)) == 30
+
+
+def test_limits_are_told_as_durations() -> None:
+    headers = rate_limit_headers(lane(), 90)
+
+    assert headers == {
+        "x-ratelimit-limit-requests": "100",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "1m30s",
+        "x-ratelimit-limit-tokens": "1000",
+        "x-ratelimit-remaining-tokens": "0",
+        "x-ratelimit-reset-tokens": "1m30s",
+    }
+
+
+def test_the_drain_rate_follows_a_steady_pace_and_fades() -> None:
+    drain = DrainRate()
+    for tenth in range(1000):
+        drain.record(tenth / 10)
+
+    assert drain.at(100.0) == pytest.approx(10.0, rel=0.05)
+    assert drain.at(200.0) < 0.01

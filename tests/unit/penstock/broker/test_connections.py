@@ -1,0 +1,83 @@
+"""Redis URLs: every form that is taken, and a sentence for every one that is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from penstock.broker.connections import Endpoint, Form, Use, connect
+from penstock.errors import SettingsError
+
+HOST = (("redis.example", 6379),)
+
+FORMS = [
+    ("redis://redis.example", Endpoint(Form.SINGLE, HOST)),
+    ("redis://redis.example:7000/3", Endpoint(Form.SINGLE, (("redis.example", 7000),), db=3)),
+    ("redis://:secret@redis.example", Endpoint(Form.SINGLE, HOST, password="secret")),
+    ("redis://me:se%40cret@redis.example", Endpoint(Form.SINGLE, HOST, username="me", password="se@cret")),
+    ("redis://[::1]:7000", Endpoint(Form.SINGLE, (("::1", 7000),))),
+    ("redis://[::1]", Endpoint(Form.SINGLE, (("::1", 6379),))),
+    ("rediss://redis.example/1", Endpoint(Form.TLS, HOST, db=1)),
+    ("unix:///run/redis.sock", Endpoint(Form.UNIX, path="/run/redis.sock")),
+    ("unix:///run/redis.sock?db=2", Endpoint(Form.UNIX, path="/run/redis.sock", db=2)),
+    (
+        "redis+sentinel://:pw@a,b:5000/main/2",
+        Endpoint(Form.SENTINEL, (("a", 26379), ("b", 5000)), password="pw", db=2, service="main"),
+    ),
+    ("redis+cluster://a:1,b:2", Endpoint(Form.CLUSTER, (("a", 1), ("b", 2)))),
+]
+
+MISTAKES = [
+    ("", "unknown scheme"),
+    ("localhost:6379", "unknown scheme"),
+    ("http://localhost", "unknown scheme"),
+    ("redis://", "names no host"),
+    ("redis:redis.example", "names no host"),
+    ("redis://a,b", "several hosts"),
+    ("redis://a:port", "is not a number"),
+    ("redis://a/first", "is not a number"),
+    ("redis://a/1/2", "goes on too long"),
+    ("redis://a?timeout=5", "unknown option 'timeout'"),
+    ("unix://", "needs the path"),
+    ("unix:///s?db=first", "is not a number"),
+    ("unix:///s?mode=7", "unknown option 'mode'"),
+    ("redis+sentinel://a:26379", "lacks the master's name"),
+    ("redis+cluster://", "names no host"),
+    ("redis+cluster://a:1/2", "goes on too long"),
+]
+
+
+@pytest.mark.parametrize(("url", "endpoint"), FORMS)
+def test_every_form_is_read(url: str, endpoint: Endpoint) -> None:
+    assert Endpoint.parse(url) == endpoint
+
+
+@pytest.mark.parametrize(("url", "complaint"), MISTAKES)
+def test_a_wrong_url_is_refused_with_the_settings_name(url: str, complaint: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^redis\.url: .*{complaint}"):
+        Endpoint.parse(url)
+
+
+def test_a_complaint_does_not_tell_the_password() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Endpoint.parse("redis://me:secret@a:port")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("use", list(Use))
+@pytest.mark.parametrize("url", [url for url, _ in FORMS])
+async def test_every_form_makes_a_client(url: str, use: Use) -> None:
+    client = connect(Endpoint.parse(url), use)
+    await client.aclose()
+
+
+async def test_no_client_tries_a_write_twice_by_itself() -> None:
+    client = connect(Endpoint.parse("redis://redis.example"), Use.COMMANDS)
+    assert client.connection_pool.connection_kwargs["retry"]._retries == 0
+    await client.aclose()
+
+
+@pytest.mark.parametrize(("use", "timeout_s"), [(Use.COMMANDS, 0.5), (Use.HEARTBEAT, 0.5), (Use.BLOCKING, None)])
+async def test_only_a_blocking_reader_waits_without_a_limit(use: Use, timeout_s: float | None) -> None:
+    client = connect(Endpoint.parse("redis://redis.example"), use, timeout_s=0.5)
+    assert client.connection_pool.connection_kwargs["socket_timeout"] == timeout_s
+    await client.aclose()

@@ -1,0 +1,83 @@
+"""How an engine's outputs become a job's pieces: plain text here, rich answers by the engine's own writer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from workers.transcript import Transcript
+
+if TYPE_CHECKING:
+    from workers.engine.base import Finish, Output
+    from workers.engine.rich import RichTranscript
+
+
+class Answer(Protocol):
+    """One job's answer in the making."""
+
+    @property
+    def finish(self) -> Finish | None:
+        """Set once nothing more will come."""
+
+    @property
+    def finish_reason(self) -> str | None:
+        """The same in OpenAI's words."""
+
+    @property
+    def stop_reason(self) -> str | int | None:
+        """The stop string or token that ended it."""
+
+    def take(self, output: Output) -> list[str]:
+        """One piece per token; see Transcript.feed for the exceptions."""
+
+    async def body(self) -> bytes:
+        """The whole response body, if it cannot be told from the pieces; only after `finish`."""
+
+
+class PlainAnswer(Transcript):
+    """One choice of text: the short way, which every token takes."""
+
+    __slots__ = ()
+
+    @property
+    def finish_reason(self) -> str | None:
+        """`stop` or `length`."""
+        return self.finish and self.finish.value
+
+    def take(self, output: Output) -> list[str]:
+        """One piece of text per token."""
+        return self.feed(output.tokens, output.finish, output.stop_token)
+
+    async def body(self) -> bytes:
+        """Nothing: an ingress puts it together from the pieces."""
+        return b""
+
+
+class RichAnswer:
+    """Tools, reasoning, log probabilities or several choices."""
+
+    def __init__(self, transcript: RichTranscript, *, is_streamed: bool) -> None:
+        self._transcript = transcript
+        self._is_streamed = is_streamed
+
+    @property
+    def finish(self) -> Finish | None:
+        """Set once every choice has ended."""
+        return self._transcript.finish
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Of the choice that ended last."""
+        return self._transcript.finish_reason
+
+    @property
+    def stop_reason(self) -> str | int | None:
+        """Of the choice that ended last."""
+        return self._transcript.stop_reason
+
+    def take(self, output: Output) -> list[str]:
+        """One piece of ready chunks per token."""
+        return self._transcript.feed(output)
+
+    async def body(self) -> bytes:
+        """The response of a request that does not stream."""
+        return b"" if self._is_streamed else await self._transcript.response()

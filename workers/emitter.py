@@ -1,0 +1,188 @@
+"""Writes to Redis what the jobs of one instance produce: in order, one round trip at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from penstock.broker import holding
+from penstock.frames import Delta, Result, encode_frame
+from penstock.telemetry import metrics
+from workers.window import JournalWindow
+
+if TYPE_CHECKING:
+    from penstock.broker.client import Broker
+    from penstock.broker.script import Call
+    from penstock.frames import End
+    from workers.run import Run
+
+    #: A call, and what to do with its reply.
+    Write = tuple[Call[str], Callable[[str], None]]
+
+
+#: Steps in the journal for which a job may rely on it alone.
+CHECKPOINT_STEPS = 4000
+
+
+class Emitter:
+    """The way out of one instance.
+
+    While a round trip is under way the next steps gather, so that a slow Redis gets fewer and larger frames. Nothing is
+    given up while Redis is away: what gathers is bounded by the jobs that run.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        pool: str,
+        instance: str,
+        *,
+        queue_timeout_ms: int,
+        on_closed: Callable[[Run, str], None],
+        on_fenced: Callable[[], None],
+    ) -> None:
+        """`on_closed` hears what Redis said to a run's end or hand-back; `on_fenced` that no more writes are taken."""
+        self._broker = broker
+        self._pool = pool
+        self._instance = instance
+        self._queue_timeout_ms = queue_timeout_ms
+        self._on_closed = on_closed
+        self._on_fenced = on_fenced
+        self._unsent: list[Run] = []
+        self._snapshots: list[tuple[Run, str, int]] = []
+        self._ended: list[tuple[Run, End]] = []
+        self._returned: list[Run] = []
+        self._window = JournalWindow(CHECKPOINT_STEPS)
+        self._work = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._is_fenced = False
+        self._frames_written = metrics.STEP_FRAMES.labels(pool)
+        self._write_seconds = metrics.FRAME_WRITE_SECONDS.labels(pool)
+
+    def open(self, run: Run) -> None:
+        """A run's frames will come."""
+        self._window.open(run)
+
+    def send(self, run: Run) -> None:
+        """A run has new tokens; `wake` once all runs of the step are here."""
+        if not run.is_unsent:
+            run.is_unsent = True
+            self._unsent.append(run)
+
+    def wake(self) -> None:
+        """There is something to write."""
+        self._work.set()
+
+    def catch_up(self, run: Run, listener: str, offset: int) -> None:
+        """A listener joined a run: it gets what was sent beyond an offset, before anything newer."""
+        if listener in run.channels:
+            self._snapshots.append((run, listener, offset))
+            self.wake()
+
+    def end(self, run: Run, end: End) -> None:
+        """A run is over: its last tokens go out with its result."""
+        run.end = end
+        self._ended.append((run, end))
+        self.wake()
+
+    def hand_back(self, run: Run) -> None:
+        """A run goes on elsewhere."""
+        self._returned.append(run)
+        self.wake()
+
+    def stop(self) -> None:
+        """The instance is fenced: nothing more can be written."""
+        self._is_fenced = True
+        self.wake()
+
+    async def run(self) -> None:
+        """Write until fenced."""
+        while not self._is_fenced:
+            await self._work.wait()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Return when everything up to now is in Redis, or never will be."""
+        async with self._turn:
+            self._work.clear()
+            if not self._is_fenced:
+                await self._write()
+
+    async def _write(self) -> None:
+        writes = [*self._emit(), *map(self._checkpoint, self._window.due()), *self._closings()]
+        if not writes:
+            return
+        began_s = time.perf_counter()
+        replies = await self._broker.run_many([call for call, _ in writes])
+        self._write_seconds.observe(time.perf_counter() - began_s)
+        for reply, (_, heed) in zip(replies, writes, strict=True):
+            heed(reply)
+        if holding.FENCED in replies:
+            self.stop()
+            metrics.FENCED_WRITES.labels(self._pool).inc()
+            self._on_fenced()
+
+    def _emit(self) -> list[Write]:
+        """The steps since the last write; runs that listeners share go into one frame."""
+        unsent, self._unsent = self._unsent, []
+        snapshots = self._take_snapshots()
+        groups: defaultdict[tuple[str, ...], list[Delta]] = defaultdict(list)
+        for run in unsent:
+            if run.end is None:
+                groups[run.channels].append(run.delta())
+        if not groups and not snapshots:
+            return []
+        frames = [encode_frame(self._instance, deltas) for deltas in groups.values()]
+        extra = [encode_frame(self._instance, [delta]) for _, delta in snapshots]
+        sends = [(channel, len(frames) + index) for index, (channel, _) in enumerate(snapshots)]
+        sends += [(channel, index) for index, channels in enumerate(groups) for channel in channels]
+        call = holding.emit(self._pool, self._instance, self._window.oldest, frames, sends, unjournalled=extra)
+        return [(call, self._emitted)]
+
+    def _take_snapshots(self) -> list[tuple[str, Delta]]:
+        asked, self._snapshots = self._snapshots, []
+        found = [(channel, run.since(offset)) for run, channel, offset in asked]
+        return [(channel, delta) for channel, delta in found if delta is not None]
+
+    def _emitted(self, entry: str) -> None:
+        if entry and entry != holding.FENCED:
+            self._window.wrote(entry)
+            self._frames_written.inc()
+
+    def _checkpoint(self, run: Run) -> Write:
+        call = holding.checkpoint(self._pool, self._instance, run.held, run.sent_so_far)
+        return call, partial(self._kept, run)
+
+    def _kept(self, run: Run, _reply: str) -> None:
+        self._window.open(run)
+
+    def _closings(self) -> list[Write]:
+        ended, self._ended = self._ended, []
+        returned, self._returned = self._returned, []
+        finished: list[Write] = [(self._finish(run, end), partial(self._close, run)) for run, end in ended]
+        return finished + [(self._return(run), partial(self._close, run)) for run in returned]
+
+    def _close(self, run: Run, reply: str) -> None:
+        self._window.close(run)
+        self._on_closed(run, reply)
+
+    def _finish(self, run: Run, end: End) -> Call[str]:
+        notices: list[str | bytes] = []
+        if run.channels:
+            last = encode_frame(self._instance, [run.delta()])
+            for channel in run.channels:
+                notices += (channel, last)
+        if run.final_channels:
+            whole = encode_frame(self._instance, [run.whole()])
+            for channel in run.final_channels:
+                notices += (channel, whole)
+        result = Result(end, run.generated, run.response)
+        return holding.finish(self._pool, self._instance, run.held, result, ttft_ms=run.ttft_ms, notices=notices)
+
+    def _return(self, run: Run) -> Call[str]:
+        timeout_ms = self._queue_timeout_ms
+        return holding.hand_back(self._pool, self._instance, run.held, run.generated, queue_timeout_ms=timeout_ms)

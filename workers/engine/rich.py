@@ -1,0 +1,76 @@
+"""Answers that are more than one run of text (tools, reasoning, log probabilities, several choices).
+
+The engine writes their chunks itself. A worker feeds the engine's outputs to a `RichTranscript`, as it would feed
+tokens to its own transcript, and gets back what each token adds to the client's stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from penstock.request import Api
+from workers.engine.base import Finish, Generation, Output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RichRequest:
+    """A request body as the client sent it, and what must be the same on every worker that answers it."""
+
+    #: Names the generation in the engine.
+    id: str
+    api: Api
+    body: bytes
+    #: `id` and `created` (unix seconds) of the response and each of its chunks.
+    response_id: str
+    created: int
+    #: Token ids that another worker generated before us.
+    done: Sequence[int] = ()
+    #: Lower runs first where the engine orders by priority.
+    priority: int = 0
+
+
+class RichTranscript(Protocol):
+    """One rich answer in the making; what it writes depends on the tokens alone."""
+
+    @property
+    def generation(self) -> Generation:
+        """What to submit to the engine that opened this."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of the prompt, or of all prompts."""
+
+    @property
+    def is_continued(self) -> bool:
+        """Whether it goes on after `done`; otherwise it begins anew (a grammar, several choices or prompts)."""
+
+    @property
+    def finish(self) -> Finish | None:
+        """Set once every choice has ended; the engine may not know that yet if a stop string did it."""
+
+    @property
+    def finish_reason(self) -> str | None:
+        """OpenAI's finish_reason of the choice that ended last, e.g. tool_calls."""
+
+    @property
+    def stop_reason(self) -> str | int | None:
+        """The stop string or token that ended it."""
+
+    def feed(self, output: Output) -> list[str]:
+        """One piece per token, fewer once a stop string has ended the answer; a piece is JSON chunks, one a line.
+
+        An output that ends the answer without a token makes one piece. Raises EngineFailedError.
+        """
+
+    async def response(self) -> bytes:
+        """The whole response body, as for a request that does not stream; only after `finish`."""
+
+
+@runtime_checkable
+class RichEngine(Protocol):
+    """An engine that can write rich answers."""
+
+    async def open_rich(self, request: RichRequest) -> RichTranscript:
+        """Check a request and prepare its answer. Raises InvalidRequestError."""

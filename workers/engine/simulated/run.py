@@ -1,0 +1,64 @@
+"""One generation inside the simulated engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workers.engine.base import Generation, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workers.engine.simulated.prefix_cache import Hold
+    from workers.engine.simulated.script import Script
+    from workers.engine.simulated.settings import Failure
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """A script and how far it has been played."""
+
+    id: str
+    prompt: Sequence[int]
+    script: Script
+    #: Tokens generated so far, another worker's included.
+    position: int
+    #: The position that takes more than one more token: the script's last, or the one where `failure` strikes.
+    turning_point: int
+    failure: Failure | None
+    hold: Hold | None = None
+    #: Prompt tokens that the prefix cache had; zero once told.
+    cached_tokens: int = 0
+    #: Loop time at which its prompt is processed.
+    ready_at_s: float = 0.0
+
+    @classmethod
+    def of(cls, generation: Generation, script: Script, failure: Failure | None) -> Run:
+        """The run of a generation that plays `script`; one that goes on from another worker is spared its failure."""
+        failure = None if generation.done else failure
+        last = len(script.tokens) - 1
+        return cls(
+            id=generation.id,
+            prompt=generation.prompt,
+            script=script,
+            position=len(generation.done),
+            turning_point=min(last, failure.at_token - 1) if failure else last,
+            failure=failure,
+        )
+
+    @property
+    def total_tokens(self) -> int:
+        """How long prompt and generation are in the end."""
+        return len(self.prompt) + len(self.script.tokens)
+
+    @property
+    def context(self) -> Sequence[int]:
+        """Everything up to now; what another worker generated is taken to be the script's."""
+        return [*self.prompt, *self.script.tokens[: self.position]] if self.position else self.prompt
+
+    def last_output(self) -> Output:
+        """What ends it: its last token, or none if another worker had generated all of them."""
+        tokens = self.script.tokens[self.position :]
+        self.position = len(self.script.tokens)
+        return Output(self.id, tokens, self.script.finish, self.script.stop_token, self.cached_tokens)

@@ -1,0 +1,47 @@
+"""From our settings to vLLM's configuration."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from vllm.config import VllmConfig
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.platforms import current_platform
+
+from workers.engine.vllm.sampling import PRESENCE_PROCESSOR
+from workers.engine.vllm.settings import VllmSettings
+
+_CPU_KV_CACHE_BYTES = 64 << 20
+
+
+def engine_config(settings: VllmSettings) -> VllmConfig:
+    """Build and check vLLM's configuration, so that EngineCore will be forked from this process."""
+    on_cpu = current_platform.is_cpu()
+    if on_cpu:
+        # Otherwise the platform replaces the in-process executor by one more process.
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    config = AsyncEngineArgs(**_arguments(settings, on_cpu=on_cpu)).create_engine_config()
+    # The CPU platform forces "spawn" above; a fork saves importing torch and vLLM once more.
+    os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
+    if not config.use_v2_model_runner and config.speculative_config is None:
+        config.model_config.logits_processors = [*(config.model_config.logits_processors or ()), PRESENCE_PROCESSOR]
+    return config
+
+
+def _arguments(settings: VllmSettings, *, on_cpu: bool) -> dict[str, Any]:
+    arguments = {
+        "model": settings.model,
+        "dtype": settings.dtype,
+        "max_model_len": settings.max_model_len,
+        "max_num_seqs": settings.slots,
+        "kv_cache_memory_bytes": settings.kv_cache_memory_bytes or (_CPU_KV_CACHE_BYTES if on_cpu else None),
+        "block_size": settings.block_size,
+        "enforce_eager": on_cpu if settings.enforce_eager is None else settings.enforce_eager,
+        "scheduling_policy": "priority",
+        "reasoning_parser": settings.reasoning_parser,
+        "distributed_executor_backend": "uni" if on_cpu else None,
+        "disable_log_stats": False,
+        "use_tqdm_on_load": False,
+    }
+    return {name: value for name, value in arguments.items() if value is not None} | settings.engine_args

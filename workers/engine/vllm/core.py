@@ -1,0 +1,102 @@
+"""The frontend's half of vLLM: checks requests, sends them to EngineCore and receives its steps, undecoded to text.
+
+This goes below AsyncLLM, whose per-request queues and detokenising cost three times as much per token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import vllm
+from vllm.config import VllmConfig
+from vllm.inputs import EngineInput, tokens_input
+from vllm.renderers import renderer_from_config
+from vllm.sampling_params import SamplingParams
+from vllm.tasks import GENERATION_TASKS
+from vllm.v1.engine import EngineCoreOutputs, EngineCoreRequest
+from vllm.v1.engine.core_client import EngineCoreClient
+from vllm.v1.engine.exceptions import EngineDeadError as VllmDeadError
+from vllm.v1.engine.input_processor import InputProcessor
+from vllm.v1.executor import Executor
+
+from penstock.errors import EngineDeadError
+from workers.engine.base import EngineInfo, Generation
+from workers.engine.vllm.config import engine_config
+from workers.engine.vllm.descent import bind_children
+from workers.engine.vllm.faults import client_faults
+from workers.engine.vllm.sampling import engine_sampling
+from workers.engine.vllm.settings import VllmSettings
+
+_STOP_GRACE_S = 5.0
+
+
+class Core:
+    """One running EngineCore process and what it takes to speak to it."""
+
+    def __init__(self, config: VllmConfig) -> None:
+        self.config = config
+        self.renderer = renderer_from_config(config)
+        self.inputs = InputProcessor(config, self.renderer)
+        self._client = EngineCoreClient.make_async_mp_client(
+            vllm_config=config, executor_class=Executor.get_class(config), log_stats=True, renderer=self.renderer
+        )
+
+    @property
+    def info(self) -> EngineInfo:
+        """What the engine settled on; the context may be shorter than asked for, to fit the memory."""
+        return EngineInfo(
+            max_model_len=self.config.model_config.max_model_len,
+            slots=self.config.scheduler_config.max_num_seqs,
+            version=f"vllm {vllm.__version__}",
+        )
+
+    @property
+    def dead(self) -> bool:
+        """Whether EngineCore is gone."""
+        return bool(self._client.resources.engine_dead)
+
+    def request(self, generation: Generation) -> EngineCoreRequest:
+        """A plain generation as EngineCore takes it. Raises InvalidRequestError."""
+        params = engine_sampling(generation.sampling, generation.done)
+        prompt = tokens_input([*generation.prompt, *generation.done])
+        return self.checked(generation.id, prompt, params, generation.priority)
+
+    def checked(self, id_: str, prompt: EngineInput, params: SamplingParams, priority: int) -> EngineCoreRequest:
+        """Apply vLLM's own checks and the model's defaults. Raises InvalidRequestError."""
+        with client_faults():
+            return self.inputs.process_inputs(id_, prompt, params, GENERATION_TASKS, priority=priority)
+
+    async def send(self, request: EngineCoreRequest) -> None:
+        """Queue a request in EngineCore. Raises EngineDeadError."""
+        try:
+            await self._client.add_request_async(request)
+        except VllmDeadError as error:
+            raise EngineDeadError(str(error)) from error
+
+    async def step(self) -> EngineCoreOutputs:
+        """Wait for the next step. Raises EngineDeadError."""
+        try:
+            return await self._client.get_output_async()
+        except VllmDeadError as error:
+            raise EngineDeadError(str(error)) from error
+
+    async def abort(self, ids: Sequence[str]) -> None:
+        """Have EngineCore forget requests; unknown ids do no harm."""
+        await self._client.abort_requests_async(list(ids))
+
+    def close(self) -> None:
+        """End EngineCore, after a grace by force. Blocks, meanwhile the event loop must run to close the sockets."""
+        self._client.shutdown(timeout=_STOP_GRACE_S)
+        self.renderer.shutdown()
+        self._client.resources.ctx.term()
+
+
+def load(settings: VllmSettings) -> Core:
+    """Start EngineCore and wait until its model is loaded. Blocks; the calling thread must outlive the engine."""
+    bind_children()
+    if torch.cpu._is_amx_tile_supported():  # noqa: SLF001 - torch offers this under no public name
+        # The kernel grants the tile registers per process and over a fork; vLLM's warm-up, which asks for them, is
+        # skipped in some configurations, and the first short prompt then ends the engine with SIGILL.
+        torch.cpu._init_amx()  # noqa: SLF001 - as above
+    return Core(engine_config(settings))

@@ -1,0 +1,32 @@
+"""What torch and vLLM read from their surroundings while they are imported."""
+
+from __future__ import annotations
+
+import logging
+import os
+from importlib import metadata
+
+#: What we want unless the operator says otherwise.
+_DEFAULTS = {
+    # More threads spin against the ingress and each other: half the tokens per second on two cores.
+    "OMP_NUM_THREADS": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    # vLLM's log goes where this process's log goes, and re-building its handlers took 50 ms in every process.
+    "VLLM_CONFIGURE_LOGGING": "0",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_NO_USAGE_STATS": "1",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
+}
+#: On a CPU in addition.
+_CPU_DEFAULTS = {
+    # The first request for log probabilities would wait 18 s for a compiler, to gain microseconds.
+    "TORCHDYNAMO_DISABLE": "1",
+}
+
+
+def prepare() -> None:
+    """Set the defaults; to be called before the first import of torch or vLLM."""
+    on_cpu = metadata.version("torch").endswith("+cpu")
+    for name, value in (_DEFAULTS | _CPU_DEFAULTS if on_cpu else _DEFAULTS).items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])

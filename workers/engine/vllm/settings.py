@@ -1,0 +1,35 @@
+"""What the vLLM engine is told at its start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class VllmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model and how to serve it; where a field is None, vLLM decides."""
+
+    #: Folder (or hub name) of the model.
+    model: str
+    #: float32 makes a continued greedy generation equal to an uncut one; bfloat16 is faster.
+    dtype: str = "float32"
+    #: Context length in tokens: prompt + generated.
+    max_model_len: int | None = None
+    #: Generations side by side (vLLM's max_num_seqs).
+    slots: int = 64
+    #: None: 64 MiB on a CPU, elsewhere what vLLM finds free.
+    kv_cache_memory_bytes: int | None = None
+    #: Tokens per KV cache block.
+    block_size: int | None = None
+    #: None: on a CPU only, where compiling the model takes longer than it saves.
+    enforce_eager: bool | None = None
+    #: Any further argument of vLLM's AsyncEngineArgs, by its Python name; wins over the fields above.
+    engine_args: dict[str, Any] = {}
+    #: Prompts that run before the engine counts as started.
+    warm_up: tuple[str, ...] = ("Hello",)
+    #: Names of vLLM's parsers for the model's tool calls and reasoning; None: the model has none.
+    tool_parser: str | None = None
+    reasoning_parser: str | None = None
+    #: Jinja source that replaces the model's own chat template in rich answers.
+    chat_template: str | None = None

@@ -1,0 +1,151 @@
+"""One registration of a worker: an instance with its streams, its lease and its jobs, until it is retired or fenced."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penstock.broker import leading
+from penstock.broker.registration import new_instance
+from penstock.telemetry import events, logs
+from workers.emitter import Emitter
+from workers.executor import Executor
+from workers.inbox import Inbox
+from workers.lease import Lease
+
+if TYPE_CHECKING:
+    from penstock.broker.client import Broker
+    from penstock.broker.connections import Endpoint
+    from penstock.settings import PoolSettings
+    from workers.engine.base import Engine
+    from workers.run import Run
+    from workers.vitals import Vitals
+
+#: How long Redis may take to hear of the last jobs; others find them otherwise.
+_GOODBYE_S = 1.0
+_POLL_S = 0.01
+
+log = logs.get()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a worker works."""
+
+    endpoint: Endpoint
+    #: Waits out any absence of Redis.
+    broker: Broker
+    pool: str
+    settings: PoolSettings
+    #: The worker's name, which its instances share.
+    name: str
+
+
+class Epoch:
+    """An instance at work."""
+
+    def __init__(self, place: Place, instance: str, engine: Engine, vitals: Vitals) -> None:
+        self.instance = instance
+        self._place = place
+        #: Set when everything it writes is refused.
+        self.fenced = asyncio.Event()
+        self._hurry = asyncio.Event()
+        settings = place.settings
+        self._emitter = Emitter(
+            place.broker,
+            place.pool,
+            instance,
+            queue_timeout_ms=round(settings.queue_timeout_s * 1000),
+            on_closed=self._closed,
+            on_fenced=self.fenced.set,
+        )
+        self.executor = Executor(engine, self._emitter, place.pool, instance)
+        self._inbox = Inbox(place.broker, place.pool, instance, self.executor, self.fenced.set)
+        self._lease = Lease(
+            place.endpoint,
+            place.pool,
+            instance,
+            vitals,
+            heartbeat_s=settings.heartbeat_s,
+            on_fenced=self.fenced.set,
+        )
+        self._loops = [asyncio.create_task(loop) for loop in (self._emitter.run(), self._inbox.run())]
+        self._lease.start()
+
+    @classmethod
+    async def begin(cls, place: Place, engine: Engine, vitals: Vitals) -> Epoch:
+        """Register, however long Redis takes."""
+        fields = {"state": vitals.state.value, **vitals.origin, **vitals.fields}
+        instance = await new_instance(place.broker, place.pool, place.name, fields)
+        log.info(events.WORKER_REGISTERED, pool=place.pool, worker=instance, state=vitals.state.value)
+        return cls(place, instance, engine, vitals)
+
+    def announce(self) -> None:
+        """Tell the vitals' news at once."""
+        self._lease.beat_now()
+
+    def check(self) -> None:
+        """Raises whatever ended a loop that should not end."""
+        for loop in self._loops:
+            if loop.done() and not self.fenced.is_set():
+                loop.result()
+
+    async def drain(self, grace_s: float) -> None:
+        """Finish what can be finished within the grace, hand back the rest, and retire."""
+        self.executor.stop_taking()
+        self.announce()
+        await _any(self.executor.idle, self.fenced, self._hurry, within_s=grace_s)
+        await self.executor.hand_back_all()
+        # A beat after the retirement would say that we are fenced.
+        await self._lease.closed()
+        try:
+            async with asyncio.timeout(_GOODBYE_S):
+                await self._retire()
+        except TimeoutError:
+            log.warning(events.WORKER_NOT_RETIRED, pool=self._place.pool, worker=self.instance)
+        self._close()
+
+    def hurry(self) -> None:
+        """There is nothing to wait for while draining."""
+        self._hurry.set()
+
+    async def abandon(self) -> None:
+        """Drop everything: another has it, or will."""
+        self._close()
+        await self.executor.forget_all()
+
+    async def die(self, why: str) -> None:
+        """Journal what there is, and leave the jobs to those who recover them from it.
+
+        They are not handed back: a job that ends its engine wherever it runs has to be counted.
+        """
+        await self._lease.closed()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                await self._emitter.flush()
+                await self._place.broker.run(leading.declare_lost(self._place.pool, self.instance, beat=None, why=why))
+        self._close()
+
+    def _closed(self, run: Run, reply: str) -> None:
+        self.executor.closed(run, reply)
+
+    async def _retire(self) -> None:
+        retire = leading.retire(self._place.pool, self.instance, self._place.name)
+        # What was assigned before the news of our leaving is handed back as it is claimed.
+        while await self._place.broker.run(retire) == "holds" and not self.fenced.is_set():  # noqa: ASYNC110 - nobody rings
+            await asyncio.sleep(_POLL_S)
+
+    def _close(self) -> None:
+        self._lease.close()
+        self._inbox.close()
+        self._emitter.stop()
+
+
+async def _any(*events_: asyncio.Event, within_s: float) -> None:
+    """Wait for one of several events."""
+    waits = [asyncio.create_task(event.wait()) for event in events_]
+    await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()

@@ -1,0 +1,129 @@
+"""The host: imports what the engine needs once, forks the workers, and replaces those that end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from penstock.broker import leading
+from penstock.broker.client import Broker
+from penstock.broker.connections import Endpoint
+from penstock.errors import BrokerUnavailableError
+from penstock.telemetry import events, logs
+from workers import process
+from workers.process import STOP_SIGNALS
+from workers.seat import Seat
+
+if TYPE_CHECKING:
+    from penstock.settings import Settings
+    from workers.engine.registry import Recipe
+    from workers.history import Ended, History
+    from workers.report import Reporter
+
+_TICK_S = 1.0
+#: What a worker gets beyond its grace: the hand-back, and its engine's end.
+_GOODBYE_S = 2.0
+
+log = logs.get()
+
+
+class Host:
+    """A pool's workers on this machine. It runs in the main thread, without an event loop: forks are cleanest there."""
+
+    def __init__(self, settings: Settings, pool: str, recipe: Recipe) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._recipe = recipe
+        # Hosts of one pool may share a machine, and containers a host name.
+        origin = f"{socket.gethostname()}-{secrets.token_hex(3)}"
+        self._seats = [Seat(f"{origin}-{index}", self._serve) for index in range(settings.pools[pool].workers)]
+
+    def run(self) -> None:
+        """Keep the workers running until SIGTERM or SIGINT, then have them drain."""
+        signals = STOP_SIGNALS | {signal.SIGCHLD}
+        # They are waited for, not handled; workers inherit the block until they are ready for them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        self._recipe.preload()
+        while True:
+            self._fill()
+            received = signal.sigtimedwait(signals, self._patience_s())
+            if received is not None and received.si_signo in STOP_SIGNALS:
+                break
+            self._reap()
+        self._drain()
+
+    def _fill(self) -> None:
+        for seat in self._seats:
+            if seat.pid is None and not seat.due_in_s:
+                seat.begin()
+                log.info(events.CHILD_STARTED, pool=self._pool, child=seat.name, pid=seat.pid)
+
+    def _patience_s(self) -> float:
+        """Until there is something to do without a signal."""
+        return min([_TICK_S, *(seat.due_in_s for seat in self._seats if seat.pid is None)])
+
+    def _reap(self) -> None:
+        for seat in self._seats:
+            seat.listen()
+            if seat.pid is None:
+                continue
+            pid, status = os.waitpid(seat.pid, os.WNOHANG)
+            if pid:
+                self._bury(seat, seat.ended(status))
+
+    def _bury(self, seat: Seat, ended: Ended) -> None:
+        if ended.cause is None:
+            log.info(events.CHILD_ENDED, pool=self._pool, child=seat.name)
+            return
+        log.warning(
+            events.CHILD_ENDED,
+            pool=self._pool,
+            child=seat.name,
+            cause=ended.cause.value,
+            why=ended.why,
+            failures=seat.history.failures,
+            pause_s=seat.history.pause_s,
+        )
+        if seat.instance:
+            asyncio.run(self._declare_lost(seat.instance, ended.why))
+
+    async def _declare_lost(self, instance: str, why: str) -> None:
+        """Others need not wait for its lease to run out."""
+        redis = self._settings.redis
+        broker = Broker(Endpoint.parse(redis.address), timeout_s=redis.command_timeout_s)
+        try:
+            await broker.run(leading.declare_lost(self._pool, instance, beat=None, why=why))
+        except BrokerUnavailableError as error:
+            # The leader sees the beat stand still once Redis is back.
+            log.warning(events.REDIS_LOST, worker=instance, error=str(error))
+        finally:
+            await broker.close()
+
+    def _drain(self) -> None:
+        """Pass the signal on and wait; who takes too long is killed, and its jobs go elsewhere."""
+        for seat in self._seats:
+            seat.signal(signal.SIGTERM)
+        deadline_s = time.monotonic() + self._settings.pools[self._pool].drain_grace_s + _GOODBYE_S
+        while self._is_occupied():
+            remaining_s = deadline_s - time.monotonic()
+            if remaining_s <= 0:
+                self._kill()
+            signal.sigtimedwait({signal.SIGCHLD}, max(remaining_s, _TICK_S))
+            self._reap()
+
+    def _is_occupied(self) -> bool:
+        return any(seat.pid is not None for seat in self._seats)
+
+    def _kill(self) -> None:
+        for seat in self._seats:
+            if seat.pid is not None:
+                log.warning(events.CHILD_KILLED, pool=self._pool, child=seat.name)
+                seat.signal(signal.SIGKILL)
+
+    def _serve(self, name: str, history: History, reporter: Reporter) -> int:
+        return process.serve(self._settings, self._pool, name, self._recipe, history, reporter)

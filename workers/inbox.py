@@ -1,0 +1,76 @@
+"""What comes in for one instance: jobs to claim, and requests about jobs it has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from penstock.broker import holding
+from penstock.broker.holding import Claimed, Held
+from penstock.broker.tail import Attach, Cancel, Tail
+from penstock.errors import BrokerUnavailableError
+
+if TYPE_CHECKING:
+    from penstock.broker.client import Broker
+    from workers.executor import Executor
+
+_PAUSE_S = 0.1
+
+
+class Inbox:
+    """Reads an instance's streams and gives what it finds to the executor."""
+
+    def __init__(
+        self, broker: Broker, pool: str, instance: str, executor: Executor, on_fenced: Callable[[], None]
+    ) -> None:
+        self._broker = broker
+        self._pool = pool
+        self._instance = instance
+        self._executor = executor
+        self._on_fenced = on_fenced
+        self._tail = Tail(broker, pool, instance)
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Take up nothing more; the read under way ends by itself."""
+        self._is_closed = True
+
+    async def run(self) -> None:
+        """Read until closed."""
+        try:
+            while not self._is_closed:
+                await self._read()
+        finally:
+            await self._tail.close()
+
+    async def _read(self) -> None:
+        try:
+            arrivals = await self._tail.read()
+        except BrokerUnavailableError:
+            await asyncio.sleep(_PAUSE_S)
+            return
+        if arrivals.held and not self._is_closed:
+            await self._claim(arrivals.held)
+        for control in arrivals.controls:
+            await self._heed(control)
+
+    async def _claim(self, held: Sequence[Held]) -> None:
+        replies = await self._broker.run(holding.claim(self._pool, self._instance, held))
+        if holding.FENCED in replies:
+            self._on_fenced()
+            return
+        # An entry whose job has gone on without us would take up a slot for ever.
+        stale = [one for one, reply in zip(held, replies, strict=True) if isinstance(reply, str)]
+        if stale:
+            await self._tail.drop(stale)
+        for reply in replies:
+            if isinstance(reply, Claimed) and not self._is_closed:
+                await self._executor.begin(reply)
+
+    async def _heed(self, control: Cancel | Attach) -> None:
+        match control:
+            case Cancel(job):
+                await self._executor.cancel(job)
+            case Attach(job, listener, offset):
+                self._executor.attach(job, listener, offset)

@@ -1,0 +1,22 @@
+"""`penstock worker`: the workers of one pool on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from penstock.telemetry import events, logs
+from workers.engine import registry
+from workers.host import Host
+
+if TYPE_CHECKING:
+    from penstock.settings import Settings
+
+log = logs.get()
+
+
+def run(settings: Settings, pool: str) -> None:
+    """Run a pool's workers until SIGTERM or SIGINT. Raises SettingsError."""
+    logs.configure(settings.telemetry, "worker")
+    log.info(events.STARTED, pool=pool)
+    Host(settings, pool, registry.recipe(settings.pools[pool])).run()
+    log.info(events.STOPPED, pool=pool)

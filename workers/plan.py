@@ -1,0 +1,130 @@
+"""From a claimed job to what the engine is asked for, and where it goes on from."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penstock import request
+from penstock.errors import InvalidRequestError
+from penstock.job import JobClass
+from penstock.request import Api, ChatBody
+from workers.answer import Answer, PlainAnswer, RichAnswer
+from workers.engine.base import Finish, Generation
+from workers.engine.rich import RichEngine, RichRequest
+from workers.retrace import Retrace
+from workers.run import NO_TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from penstock.broker.holding import Claimed
+    from penstock.request import CompletionBody, Sampling
+    from penstock.tokenizer import Tokenizer
+    from workers.engine.base import Engine
+
+    Body = ChatBody | CompletionBody
+
+#: Longer prompts are encoded in a thread, for they would hold up every stream of their worker.
+_LONG_BODY_BYTES = 16 << 10
+_PRIORITIES = {JobClass.INTERACTIVE: 0, JobClass.STANDARD: 1, JobClass.BATCH: 2}
+_RESERVED = {"self", "messages"}
+_RESPONSE_PREFIXES = {Api.CHAT: "chatcmpl", Api.COMPLETION: "cmpl"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A generation, and the answer that is made of it."""
+
+    generation: Generation
+    answer: Answer
+    prompt_tokens: int
+    #: Set where the generation begins anew although clients may have seen some of it.
+    retrace: Retrace | None
+    #: Set where former workers left nothing to generate.
+    finish: Finish | None = None
+
+
+def is_quick(claimed: Claimed, body: Body) -> bool:
+    """Whether planning takes no time to speak of."""
+    return len(claimed.body) <= _LONG_BODY_BYTES and not request.is_rich(body)
+
+
+async def plan(claimed: Claimed, body: Body, id_: str, engine: Engine, trace: dict[str, str]) -> Plan:
+    """Encode the prompt and replay what former workers generated. Raises InvalidRequestError."""
+    if request.is_rich(body):
+        return await _rich(claimed, id_, engine, is_streamed=bool(body.stream))
+    if is_quick(claimed, body):
+        return _plain(claimed, body, id_, engine.tokenizer, trace)
+    return await asyncio.to_thread(_plain, claimed, body, id_, engine.tokenizer, trace)
+
+
+def _plain(claimed: Claimed, body: Body, id_: str, tokenizer: Tokenizer, trace: dict[str, str]) -> Plan:
+    sampling = request.sampling(body)
+    prompt = _prompt(body, tokenizer)
+    answer = PlainAnswer(tokenizer, sampling, prompt)
+    done = claimed.prefix.tokens if sampling.continuable else []
+    answer.replay([token for token in done if token != NO_TOKEN])
+    generation = Generation(
+        id=id_,
+        prompt=prompt,
+        done=done,
+        sampling=sampling,
+        priority=_PRIORITIES[claimed.job_class],
+        trace=trace,
+    )
+    return Plan(
+        generation=generation,
+        answer=answer,
+        prompt_tokens=len(prompt),
+        retrace=None if sampling.continuable else _retrace(claimed),
+        finish=answer.finish or _finish_of(done, sampling, tokenizer),
+    )
+
+
+async def _rich(claimed: Claimed, id_: str, engine: Engine, *, is_streamed: bool) -> Plan:
+    if not isinstance(engine, RichEngine):
+        raise InvalidRequestError("This model's engine gives one choice of plain text only, without tools or logprobs.")
+    transcript = await engine.open_rich(
+        RichRequest(
+            id=id_,
+            api=claimed.api,
+            body=claimed.body,
+            response_id=f"{_RESPONSE_PREFIXES[claimed.api]}-{claimed.held.job}",
+            created=claimed.created_ms // 1000,
+            done=claimed.prefix.tokens,
+            priority=_PRIORITIES[claimed.job_class],
+        )
+    )
+    return Plan(
+        generation=transcript.generation,
+        answer=RichAnswer(transcript, is_streamed=is_streamed),
+        prompt_tokens=transcript.prompt_tokens,
+        retrace=None if transcript.is_continued else _retrace(claimed, separator="\n"),
+    )
+
+
+def _retrace(claimed: Claimed, separator: str = "") -> Retrace | None:
+    return Retrace(claimed.prefix, separator=separator) if claimed.prefix.tokens else None
+
+
+def _prompt(body: Body, tokenizer: Tokenizer) -> list[int]:
+    if isinstance(body, ChatBody):
+        options = dict(body.chat_template_kwargs or {}, add_generation_prompt=body.add_generation_prompt)
+        if reserved := _RESERVED & options.keys():
+            raise InvalidRequestError(f"Not a chat template's option: {reserved.pop()}.", param="chat_template_kwargs")
+        return tokenizer.chat(body.messages, **options)
+    return tokenizer.encode(body.prompt) if isinstance(body.prompt, str) else body.prompt
+
+
+def _finish_of(done: Sequence[int], sampling: Sampling, tokenizer: Tokenizer) -> Finish | None:
+    """How a generation ended whose result was lost together with Redis, if its tokens say that it did."""
+    if not done:
+        return None
+    last = done[-1]
+    if last in sampling.stop_token_ids or last == NO_TOKEN or (last in tokenizer.eos_ids and not sampling.ignore_eos):
+        return Finish.STOP
+    if sampling.max_tokens is not None and len(done) >= sampling.max_tokens:
+        return Finish.LENGTH
+    return None

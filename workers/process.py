@@ -1,0 +1,64 @@
+"""What a forked worker process does, from its first line to its last."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import signal
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from penstock.broker.client import Broker
+from penstock.broker.connections import Endpoint
+from penstock.errors import PenstockError
+from penstock.telemetry import events, exposition, logs, tracing
+from workers.epoch import Place
+from workers.worker import Worker
+
+if TYPE_CHECKING:
+    from penstock.settings import Settings
+    from workers.engine.registry import Recipe
+    from workers.history import History
+    from workers.report import Reporter
+
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+
+log = logs.get()
+
+
+def serve(settings: Settings, pool: str, name: str, recipe: Recipe, history: History, reporter: Reporter) -> int:
+    """Run one worker until SIGTERM or SIGINT; returns the process's exit status."""
+    tracing.configure("penstock-worker")
+    _serve_metrics(settings, pool)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(settings, pool, name, recipe, history, reporter))
+    except PenstockError:
+        # It has been logged, and reported.
+        return 1
+    finally:
+        tracing.flush()
+    return 0
+
+
+async def _run(settings: Settings, pool: str, name: str, recipe: Recipe, history: History, reporter: Reporter) -> None:
+    stop = asyncio.Event()
+    for sig in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(sig, stop.set)
+    # The host forks with these blocked: one that came too early arrives now.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS | {signal.SIGCHLD})
+    endpoint = Endpoint.parse(settings.redis.address)
+    broker = Broker(endpoint, timeout_s=settings.redis.command_timeout_s, patience_s=math.inf)
+    place = Place(endpoint=endpoint, broker=broker, pool=pool, settings=settings.pools[pool], name=name)
+    try:
+        await Worker(place, recipe.build(), history, reporter).run(stop)
+    finally:
+        await broker.close()
+
+
+def _serve_metrics(settings: Settings, pool: str) -> None:
+    telemetry = settings.telemetry
+    if telemetry.worker_metrics_port:
+        port = exposition.serve(telemetry.metrics_host, telemetry.worker_metrics_port)
+        log.info(events.METRICS_SERVED, pool=pool, port=port)

@@ -1,0 +1,55 @@
+"""What a worker says of itself with every beat."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from penstock.worker_state import WorkerState
+from workers.engine.base import EngineInfo, EngineStats
+
+if TYPE_CHECKING:
+    from penstock.broker.script import Argument
+
+
+class Vitals:
+    """Written by the event loop, read by the lease's thread; each field is replaced as a whole."""
+
+    def __init__(self, *, failures: int, why: str) -> None:
+        self.state = WorkerState.FAILED if failures else WorkerState.STARTING
+        #: Failures in a row, and the reason of the last.
+        self.failures = failures
+        self.why = why
+        self.info: EngineInfo | None = None
+        self.stats = EngineStats()
+        self._turned_s = time.monotonic()
+
+    def turned(self) -> None:
+        """The event loop has turned once more."""
+        self._turned_s = time.monotonic()
+
+    @property
+    def silent_s(self) -> float:
+        """How long the event loop has been stuck."""
+        return time.monotonic() - self._turned_s
+
+    @property
+    def origin(self) -> dict[str, Argument]:
+        """What never changes."""
+        return {"host": socket.gethostname(), "pid": os.getpid()}
+
+    @property
+    def fields(self) -> dict[str, Argument]:
+        """What may be new with every beat, but for the state."""
+        return {
+            "slots": self.info.slots if self.info else 0,
+            "engine": self.info.version if self.info else "",
+            "max_model_len": self.info.max_model_len if self.info else 0,
+            "failures": self.failures,
+            "why": self.why,
+            "stats": msgspec.json.encode(self.stats),
+        }
