@@ -15,7 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from bench.stack import ROOT, cpu_of, free_port, wait_ready
+from tests.harness.processes import ROOT, cpu_of, free_port
+from tests.harness.readiness import wait_ready
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ def api_server(arguments: Sequence[str] = (), environment: Mapping[str, str] | N
         *(sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(ROOT / "models" / "demo")),
         *("--served-model-name", "demo", "--host", "127.0.0.1", "--port", str(port), *arguments),
     ]
+    # Its default is to reserve 92 % of the machine's memory, which a machine that runs anything else does not have.
+    if not any(argument.startswith("--kv-cache-memory") for argument in arguments):
+        command += ["--kv-cache-memory-bytes", str(1 << 30)]
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
         log = Path(folder) / "log"
         begun = time.monotonic()
@@ -59,7 +63,7 @@ def api_server(arguments: Sequence[str] = (), environment: Mapping[str, str] | N
             wait_ready(port, process, log, "/health")
             yield ApiServer(port, psutil.Process(process.pid), time.monotonic() - begun)
         finally:
-            children = psutil.Process(process.pid).children(recursive=True)
+            children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(30)

@@ -11,8 +11,8 @@ import uvloop
 
 from bench.api_server import api_server
 from bench.sse_client import stream
-from bench.stack import running
 from bench.vllm_serve import CONFIG
+from tests.harness.up import running
 
 TIMES = 5
 

@@ -16,7 +16,6 @@ from arq import create_pool
 from arq.connections import RedisSettings as ArqRedis
 from arq.jobs import Job as ArqJob
 
-from bench.stack import ROOT, free_port, running
 from penstock.broker import submission
 from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint, Use
@@ -25,6 +24,8 @@ from penstock.broker.keys import ingress_channel
 from penstock.frames import decode_frame
 from penstock.job import JobClass, NewJob, new_job_id
 from penstock.request import Api
+from tests.harness.processes import ROOT, free_port
+from tests.harness.up import running
 
 JOBS = 20_000
 ARQ_JOBS = 4_000

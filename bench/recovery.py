@@ -12,8 +12,8 @@ import time
 import uvloop
 
 from bench.sse_client import Streamed, stream
-from bench.stack import Stack, running
 from models.corpus import load
+from tests.harness.up import Up, running
 
 STREAMS = 64
 MAX_TOKENS = 200
@@ -39,7 +39,7 @@ async def ask_all(port: int, questions: list[str]) -> list[Streamed]:
     return await asyncio.gather(*(stream(port, "demo", question, **options) for question in questions))
 
 
-async def kill_midway(stack: Stack, answers: asyncio.Future[list[Streamed]], expected_s: float, seed: int) -> float:
+async def kill_midway(stack: Up, answers: asyncio.Future[list[Streamed]], expected_s: float, seed: int) -> float:
     """SIGKILL a worker at a random moment in the middle half of the run; returns that moment."""
     rng = random.Random(seed)  # noqa: S311 - a choice to repeat
     await asyncio.sleep(expected_s * rng.uniform(0.25, 0.6))

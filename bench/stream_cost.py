@@ -13,7 +13,8 @@ import psutil
 import uvloop
 
 from bench.sse_client import Streamed, stream
-from bench.stack import cpu_of, free_port, running
+from tests.harness.processes import cpu_of, free_port
+from tests.harness.up import running
 
 TOKENS = 100
 ITL_MS = 20

@@ -10,7 +10,7 @@ import sys
 import uvloop
 
 from bench.sse_client import Streamed, stream
-from bench.stack import running
+from tests.harness.up import running
 
 STREAMS = 10
 ROUNDS = 100

@@ -13,8 +13,8 @@ import uvloop
 
 from bench.api_server import api_server
 from bench.sse_client import stream
-from bench.stack import running
 from models.corpus import load
+from tests.harness.up import running
 
 CONCURRENCIES = (16, 64)
 TOKENS = 128
@@ -25,12 +25,21 @@ POOL = {
     "model": "../models/demo",
     "workers": 1,
     "slots": 64,
-    "options": {"dtype": "float32", "max_model_len": 2048},
+    "options": {"dtype": "float32", "max_model_len": 2048, "block_size": 32},
 }
 CONFIG = {"models": {"demo": {"pool": "demo"}}, "pools": {"demo": POOL}, "telemetry": {"log_level": "warning"}}
-#: What Penstock gives its own engine, in vLLM's words.
-SAME_ARGUMENTS = ("--dtype", "float32", "--max-model-len", "2048", "--max-num-seqs", "64", "--enforce-eager")
-SAME_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+#: What Penstock gives its own engine, in the words of vLLM's command line.
+SAME_ARGUMENTS = (
+    *("--dtype", "float32", "--max-model-len", "2048", "--max-num-seqs", "64", "--enforce-eager"),
+    *("--kv-cache-memory-bytes", str(64 << 20), "--distributed-executor-backend", "uni", "--block-size", "32"),
+    *("--scheduling-policy", "priority"),
+)
+SAME_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "TORCHDYNAMO_DISABLE": "1",
+}
 
 
 @dataclass(frozen=True)

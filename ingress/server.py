@@ -14,6 +14,8 @@ import uvicorn
 import uvloop
 
 from ingress.connection import Connection
+from penstock.errors import SettingsError
+from penstock.settings.environment import variable
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -27,14 +29,20 @@ _KEEP_ALIVE_S = 75
 _GC_YOUNG = 50_000
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket that several processes may share."""
+def listen(host: str, port: int, setting: str) -> socket.socket:
+    """A listening socket that several processes may share. Raises SettingsError that names the section of `port`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"{setting}: cannot listen on {host}:{port}: {error.strerror}; free it, or choose another "
+            f"({variable(f'{setting}.port')})."
+        ) from None
     listener.listen(_BACKLOG)
-    listener.set_inheritable(True)
     return listener
 
 

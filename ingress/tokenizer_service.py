@@ -17,7 +17,7 @@ log = logs.get()
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises SettingsError where the port is taken."""
     logs.configure(settings.telemetry, "tokenizer")
-    listener = listen(settings.tokenizer.host, settings.tokenizer.port)
+    listener = listen(settings.tokenizer.host, settings.tokenizer.port, "tokenizer")
     log.info(events.STARTED, host=settings.tokenizer.host, port=settings.tokenizer.port)
     serve(tokenizer_app(settings), settings.ingress, [listener])
     log.info(events.STOPPED)

@@ -58,6 +58,7 @@ class Watch:
     def missed(self) -> bool:
         """There was no record; True once that is final."""
         self._misses += 1
+        self._patience_s = FIRST_PATIENCE_S
         return self._misses >= _MISSES_BORNE
 
     @property

@@ -212,7 +212,7 @@ def _check(body: ChatBody | CompletionBody) -> None:
         raise InvalidRequestError("stream_options needs stream to be true.", param="stream_options")
     _check_bias(body)
     if isinstance(body, ChatBody):
-        _check_messages(body.messages)
+        check_messages(body.messages)
         if body.top_logprobs is not None and not body.logprobs:
             raise InvalidRequestError("top_logprobs needs logprobs to be true.", param="top_logprobs")
         return
@@ -250,7 +250,8 @@ def _is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_TOKEN_ID)) and int(text) <= MAX_TOKEN_ID
 
 
-def _check_messages(messages: list[dict[str, Any]]) -> None:
+def check_messages(messages: list[dict[str, Any]]) -> None:
+    """Raise InvalidRequestError unless each message has a role, and content of a form there is."""
     for index, message in enumerate(messages):
         if not isinstance(message.get("role"), str):
             raise InvalidRequestError("Each message needs a role.", param=f"messages[{index}].role")

@@ -35,11 +35,16 @@ class Dispatcher:
         placements = place(in_order(survey.lanes), workers)
         if not placements:
             return False
-        moved = await self._assign(placements, survey.now_ms)
+        are_all_assigned = await self._assign(placements, survey.now_ms)
         metrics.DISPATCH_SECONDS.labels(pool=self._term.pool).observe(time.perf_counter() - started_s)
-        return moved
+        if not are_all_assigned:
+            # Something had changed since the survey: what was meant for one job or worker may now be another's.
+            return True
+        # Who waits for a slot needs no other round: the slot that becomes free will ring.
+        return placements[-1].reason is Reason.ASSIGNED and any(lane.has_more for lane in survey.lanes)
 
     async def _assign(self, placements: Sequence[Placement], now_ms: int) -> bool:
+        """Returns whether every placement became an assignment."""
         pool = self._term.pool
         placed = [(one.job, one.instance) for one in placements if one.instance is not None]
         if len(placed) < len(placements):
@@ -52,7 +57,7 @@ class Dispatcher:
             self._term.end_if_deposed(reply)
         assigned = [job for (job, _), reply in zip(placed, replies, strict=True) if reply == "assigned"]
         await self._record(assigned, now_ms)
-        return bool(assigned) or "stale" in replies
+        return len(assigned) == len(placed)
 
     async def _record(self, assigned: Sequence[Waiting], now_ms: int) -> None:
         pool = self._term.pool

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from penstock.broker import observing
 from penstock.broker.client import Broker
 from penstock.broker.observing import InstanceRecord
-from penstock.broker.query import Query
+from penstock.broker.surveying import View, survey
 from penstock.worker_state import WorkerState
 from scheduler.policy.facts import Lane, Liveness, Waiting, Worker
 
@@ -23,6 +21,7 @@ class Survey:
 
     #: Redis' clock.
     now_ms: int
+    #: Waiting jobs by lane.
     depths: Mapping[str, int]
     lanes: list[Lane]
     instances: list[InstanceRecord]
@@ -44,10 +43,10 @@ class Survey:
         return [
             Worker(
                 one.instance,
-                one.state == WorkerState.READY,
-                liveness[one.instance],
-                one.slots,
-                self.held.get(one.instance, 0),
+                is_ready=one.state == WorkerState.READY,
+                liveness=liveness[one.instance],
+                slots=one.slots,
+                held=self.held[one.instance],
             )
             for one in self.present
         ]
@@ -64,51 +63,25 @@ class Surveyor:
 
     async def read(self, page: int) -> Survey:
         """A survey with at most `page` jobs of each lane; a second round trip only where there are new names."""
-        heads = _Details(self._pool, self._lanes, self._instances, page)
-        pool_wide: list[Query[Any]] = [
-            observing.clock_ms(),
-            observing.lane_counts(self._pool),
-            observing.instances(self._pool),
-        ]
-        now_ms, depths, instances, *answers = await self._broker.ask_many([*pool_wide, *heads.queries])
-        heads.take(answers)
-        rest = _Details(self._pool, depths.keys() - self._lanes, instances - self._instances, page)
-        if rest.queries:
-            rest.take(await self._broker.ask_many(rest.queries))
-        self._instances = instances
-        lanes = self._lanes | depths.keys()
-        self._lanes = lanes if len(lanes) <= _REMEMBERED_LANES else frozenset(depths)
+        view = await self._broker.run(survey(self._pool, list(self._lanes), list(self._instances), page))
+        views = [view]
+        new_lanes, new_instances = view.depths.keys() - self._lanes, view.instances - self._instances
+        if new_lanes or new_instances:
+            views.append(await self._broker.run(survey(self._pool, list(new_lanes), list(new_instances), page)))
+        self._remember(view)
         return Survey(
-            now_ms,
-            depths,
-            [*heads.lanes, *rest.lanes],
-            [one for one in (*heads.records, *rest.records) if one.instance in instances],
-            {**heads.held, **rest.held},
+            view.now_ms,
+            view.depths,
+            [_lane(name, heads, page) for one in views for name, heads in one.heads.items()],
+            [record for one in views for name, record in one.records.items() if name in view.instances],
+            {name: count for one in views for name, count in one.held.items()},
         )
 
+    def _remember(self, view: View) -> None:
+        lanes = self._lanes | view.depths.keys()
+        self._lanes = lanes if len(lanes) <= _REMEMBERED_LANES else frozenset(view.depths)
+        self._instances = view.instances
 
-class _Details:
-    """What is asked of each lane and instance, and the answers."""
 
-    def __init__(self, pool: str, lanes: Collection[str], instances: Collection[str], page: int) -> None:
-        self._lane_names = list(lanes)
-        self._instance_names = list(instances)
-        self._page = page
-        self.queries: list[Query[Any]] = [
-            *(observing.waiting(pool, lane, page) for lane in self._lane_names),
-            *(observing.instance(pool, name) for name in self._instance_names),
-            *(observing.held_count(pool, name) for name in self._instance_names),
-        ]
-        self.lanes: list[Lane] = []
-        self.records: list[InstanceRecord] = []
-        self.held: dict[str, int] = {}
-
-    def take(self, answers: list[Any]) -> None:
-        """Take the answers in the order of the queries."""
-        lanes, instances = len(self._lane_names), len(self._instance_names)
-        self.lanes = [
-            Lane(name, [Waiting(job, name, entry) for job, entry in entries], len(entries) == self._page)
-            for name, entries in zip(self._lane_names, answers[:lanes], strict=True)
-        ]
-        self.records = answers[lanes : lanes + instances]
-        self.held = dict(zip(self._instance_names, answers[lanes + instances :], strict=True))
+def _lane(name: str, heads: list[tuple[str, str]], page: int) -> Lane:
+    return Lane(name, [Waiting(job, name, entry) for job, entry in heads], has_more=len(heads) == page)

@@ -14,16 +14,15 @@ from workers.engine.base import EngineInfo, EngineStats
 
 if TYPE_CHECKING:
     from penstock.broker.script import Argument
+    from workers.history import History
 
 
 class Vitals:
     """Written by the event loop, read by the lease's thread; each field is replaced as a whole."""
 
-    def __init__(self, *, failures: int, why: str) -> None:
-        self.state = WorkerState.FAILED if failures else WorkerState.STARTING
-        #: Failures in a row, and the reason of the last.
-        self.failures = failures
-        self.why = why
+    def __init__(self, history: History) -> None:
+        self.state = WorkerState.FAILED if history.pause_s else WorkerState.STARTING
+        self._history = history
         self.info: EngineInfo | None = None
         self.stats = EngineStats()
         self._turned_s = time.monotonic()
@@ -49,7 +48,7 @@ class Vitals:
             "slots": self.info.slots if self.info else 0,
             "engine": self.info.version if self.info else "",
             "max_model_len": self.info.max_model_len if self.info else 0,
-            "failures": self.failures,
-            "why": self.why,
+            "failures": self._history.failures,
+            "why": self._history.why,
             "stats": msgspec.json.encode(self.stats),
         }

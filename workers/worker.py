@@ -46,7 +46,7 @@ class Worker:
         self._engine = engine
         self._history = history
         self._reporter = reporter
-        self._vitals = Vitals(failures=history.failures, why=history.why)
+        self._vitals = Vitals(history)
         self._meters = Meters(place.pool)
         #: None until the first registration.
         self._epoch: Epoch | None = None

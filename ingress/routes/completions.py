@@ -12,7 +12,10 @@ from penstock.request import Api
 router = APIRouter()
 
 
-@router.post("/v1/completions")
 async def completions(request: Request) -> Response:
     """Continue a prompt, streamed or whole."""
     return await generate(request, Api.COMPLETION)
+
+
+# A plain route: solving dependencies that are not there would cost as much as the rest of the handler.
+router.add_route("/v1/completions", completions, methods=["POST"])

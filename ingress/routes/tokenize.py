@@ -16,6 +16,7 @@ from ingress.replies import json_response
 from ingress.service import Service
 from ingress.tokenizers import max_model_len
 from penstock.errors import InvalidRequestError
+from penstock.request import MAX_TOKEN_ID, check_messages
 
 if TYPE_CHECKING:
     from penstock.tokenizer import Tokenizer
@@ -44,7 +45,7 @@ class DetokenizeBody(Struct, kw_only=True):
     """Token ids."""
 
     model: str | None = None
-    tokens: list[Annotated[int, Meta(ge=0)]]
+    tokens: list[Annotated[int, Meta(ge=0, le=MAX_TOKEN_ID)]]
 
 
 _tokenize = msgspec.json.Decoder(TokenizeBody)
@@ -74,11 +75,7 @@ async def detokenize(request: Request) -> Response:
     service, raw = await _read(request)
     body = _decode(_detokenize, raw)
     tokenizer = await service.tokenizers.get(body.model)
-    try:
-        text = tokenizer.decode(body.tokens, skip_special=False)
-    except (IndexError, OverflowError):
-        raise InvalidRequestError("A token id is not in the model's vocabulary.", param="tokens") from None
-    return json_response(request, {"prompt": text})
+    return json_response(request, {"prompt": tokenizer.decode(body.tokens, skip_special=False)})
 
 
 async def _read(request: Request) -> tuple[Service, bytes]:
@@ -100,5 +97,6 @@ def _ids(tokenizer: Tokenizer, body: TokenizeBody) -> list[int]:
     if (body.prompt is None) == (body.messages is None):
         raise InvalidRequestError("Give either a prompt or messages.", param="prompt")
     if body.messages is not None:
+        check_messages(body.messages)
         return tokenizer.chat(body.messages, add_generation_prompt=body.add_generation_prompt)
     return tokenizer.encode(body.prompt or "", special=body.add_special_tokens)

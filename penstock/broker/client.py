@@ -66,6 +66,16 @@ class Broker:
 
     async def run_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
         """Run calls in one round trip; their order is kept. Raises as `run` does, whichever call it was."""
+        answers = await self.run_each(calls)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    async def run_each(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        """As `run_many`, for calls that have nothing to do with each other: one that Redis refuses (BrokerFullError)
+        has its error in the place of its answer. Raises BrokerUnavailableError.
+        """
         return await self._patiently(lambda: self._execute(calls))
 
     async def ask(self, query: Query[T]) -> T:
@@ -108,36 +118,30 @@ class Broker:
     async def _execute(self, calls: Sequence[Call[Any]]) -> list[Any]:
         sources = await self._sources(calls)
         if len(calls) == 1:
-            return [calls[0].parse(await self._one(calls[0], sources[0]))]
-        pipeline = self.commands.pipeline(transaction=False)
-        for call, source in zip(calls, sources, strict=True):
-            pipeline.execute_command("EVALSHA", source.sha, len(call.keys), *call.keys, *call.args)
-        replies = await pipeline.execute(raise_on_error=False)
+            replies = [await self._one(calls[0], sources[0])]
+        else:
+            pipeline = self.commands.pipeline(transaction=False)
+            for call, source in zip(calls, sources, strict=True):
+                pipeline.execute_command("EVALSHA", source.sha, len(call.keys), *call.keys, *call.args)
+            replies = await pipeline.execute(raise_on_error=False)
         for index, reply in enumerate(replies):
             if isinstance(reply, NoScriptError):
                 replies[index] = await self._eval(calls[index], sources[index])
-            elif isinstance(reply, Exception):
-                raise _translated(reply)
-        return [call.parse(reply) for call, reply in zip(calls, replies, strict=True)]
+            elif isinstance(reply, LOST):
+                raise reply
+        return [_answer(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
     async def _one(self, call: Call[Any], source: Source) -> Any:
-        try:
-            return await self.commands.execute_command("EVALSHA", source.sha, len(call.keys), *call.keys, *call.args)
-        except NoScriptError:
-            return await self._eval(call, source)
-        except LOST:
-            raise
-        except RedisError as error:
-            raise _translated(error) from error
+        """The reply or, as in a pipeline, the error that came instead."""
+        return await _caught(
+            self.commands.execute_command("EVALSHA", source.sha, len(call.keys), *call.keys, *call.args)
+        )
 
     async def _eval(self, call: Call[Any], source: Source) -> Any:
         """EVAL also loads the script; the server forgot it, or never had it."""
-        try:
-            return await self.commands.execute_command("EVAL", source.text, len(call.keys), *call.keys, *call.args)
-        except LOST:
-            raise
-        except RedisError as error:
-            raise _translated(error) from error
+        return await _caught(
+            self.commands.execute_command("EVAL", source.text, len(call.keys), *call.keys, *call.args)
+        )
 
     async def _sources(self, calls: Sequence[Call[Any]]) -> list[Source]:
         if self._flagged is None:
@@ -146,7 +150,18 @@ class Broker:
         return [call.script.flagged if self._flagged else call.script.plain for call in calls]
 
 
-def _translated(error: Exception) -> Exception:
-    if isinstance(error, OutOfMemoryError) or "OOM " in str(error):
+async def _caught(command: Awaitable[Any]) -> Any:
+    try:
+        return await command
+    except LOST:
+        raise
+    except RedisError as error:
+        return error
+
+
+def _answer(call: Call[Any], reply: Any) -> Any:
+    if not isinstance(reply, RedisError):
+        return call.parse(reply)
+    if isinstance(reply, OutOfMemoryError) or "OOM " in str(reply):
         return BrokerFullError("Redis is at its memory limit")
-    return error
+    return reply

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from redis.asyncio import Redis, RedisCluster, Sentinel, SSLConnection
-from redis.asyncio.connection import Connection, ConnectionPool, UnixDomainSocketConnection
+from redis.asyncio import Redis, RedisCluster, Sentinel
+from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from penstock.broker.packing import TcpConnection, TlsConnection, UnixConnection
 from penstock.errors import SettingsError
 
 #: A blocking read asks the server to answer within this time, so that nobody ever needs to cancel one.
@@ -129,10 +130,10 @@ def connect(endpoint: Endpoint, use: Use, *, timeout_s: float = 1.0) -> Redis[by
         return sentinel.master_for(endpoint.service, **single)
     if endpoint.form is Form.UNIX:
         del single["socket_keepalive"]
-        return Redis.from_pool(ConnectionPool(UnixDomainSocketConnection, path=endpoint.path, **single))
+        return Redis.from_pool(ConnectionPool(UnixConnection, path=endpoint.path, **single))
     # Any one node of a cluster hears what is published at every other.
     host, port = endpoint.nodes[0]
-    kind = SSLConnection if endpoint.form is Form.TLS else Connection
+    kind = TlsConnection if endpoint.form is Form.TLS else TcpConnection
     return Redis.from_pool(ConnectionPool(kind, host=host, port=port, **single))
 
 

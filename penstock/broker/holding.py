@@ -139,7 +139,7 @@ def finish(
     state = State(result.end.state)
     return Call(
         _FINISH,
-        (keys.job(held.job), keys.inbox(instance), keys.live, keys.worker(instance), keys.bell),
+        (keys.job(held.job), keys.inbox(instance), keys.live, keys.worker(instance), keys.bell, keys.lane_counts),
         (
             *(held.job, held.fence, instance, state, sources(state), held.entry, encode_result(result)),
             *("" if ttft_ms is None else ttft_ms, *notices),

@@ -13,7 +13,7 @@ from penstock.broker.query import Query
 from penstock.frames import Generated, decode_generated
 from penstock.job import State
 
-_INSTANCE_FIELDS = ("name", "state", "slots", "beat", "why", "engine", "host", "pid")
+INSTANCE_FIELDS = ("name", "state", "slots", "beat", "why", "engine", "host", "pid")
 _STANDING_FIELDS = ("state", "fence", "worker", "lane", "entry", "listeners", "deadline_ms")
 #: Begins a walk through a stream; the id of a page's last entry continues it.
 FROM_START = ""
@@ -65,17 +65,17 @@ def clock_ms() -> Query[int]:
 
 def lane_counts(pool: str) -> Query[dict[str, int]]:
     """Waiting jobs by lane."""
-    return Query(("HGETALL", PoolKeys(pool).lane_counts), _numbers)
+    return Query(("HGETALL", PoolKeys(pool).lane_counts), read_numbers)
 
 
 def lane_bytes(pool: str) -> Query[dict[str, int]]:
     """Waiting bytes by lane."""
-    return Query(("HGETALL", PoolKeys(pool).lane_bytes), _numbers)
+    return Query(("HGETALL", PoolKeys(pool).lane_bytes), read_numbers)
 
 
 def waiting(pool: str, lane: str, count: int, after: str = FROM_START) -> Query[list[tuple[str, str]]]:
     """A page of a lane, oldest first: job id and entry id."""
-    return Query(_page(PoolKeys(pool).lane(lane), after, count), _waiting)
+    return Query(_page(PoolKeys(pool).lane(lane), after, count), read_waiting)
 
 
 def waits_at(pool: str, lane: str, entry: str) -> Query[str | None]:
@@ -90,12 +90,7 @@ def instances(pool: str) -> Query[frozenset[str]]:
 
 def instance(pool: str, name: str) -> Query[InstanceRecord]:
     """One instance."""
-    return Query(("HMGET", PoolKeys(pool).worker(name), *_INSTANCE_FIELDS), partial(_instance, name))
-
-
-def held_count(pool: str, name: str) -> Query[int]:
-    """How many jobs an instance holds."""
-    return Query(("XLEN", PoolKeys(pool).inbox(name)), int)
+    return Query(("HMGET", PoolKeys(pool).worker(name), *INSTANCE_FIELDS), partial(read_instance, name))
 
 
 def held(pool: str, name: str, count: int, after: str = FROM_START) -> Query[list[Held]]:
@@ -136,20 +131,29 @@ def live(pool: str, cursor: int, count: int) -> Query[tuple[int, list[str]]]:
     return Query(("ZSCAN", PoolKeys(pool).live, cursor, "COUNT", count), _scanned)
 
 
+def read_numbers(reply: list[bytes]) -> dict[str, int]:
+    """Read a hash of numbers."""
+    return {name.decode(): int(value) for name, value in _pairs(reply)}
+
+
+def read_waiting(reply: list[Any]) -> list[tuple[str, str]]:
+    """Read entries of a lane: job id and entry id."""
+    return [(fields[1].decode(), entry.decode()) for entry, fields in reply]
+
+
+def read_instance(name: str, reply: list[bytes | None]) -> InstanceRecord:
+    """Read the INSTANCE_FIELDS of an instance."""
+    texts = [(value or b"").decode() for value in reply]
+    base, state, slots, beat, *rest = texts
+    return InstanceRecord(name, base, state, int(slots or 0), int(beat or 0), *rest)
+
+
 def _page(key: str, after: str, count: int) -> tuple[str, str, str, str, str, int]:
     return ("XRANGE", key, f"({after}" if after else "-", "+", "COUNT", count)
 
 
 def _pairs(flat: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
     return zip(flat[::2], flat[1::2], strict=True)
-
-
-def _numbers(reply: list[bytes]) -> dict[str, int]:
-    return {name.decode(): int(value) for name, value in _pairs(reply)}
-
-
-def _waiting(reply: list[Any]) -> list[tuple[str, str]]:
-    return [(fields[1].decode(), entry.decode()) for entry, fields in reply]
 
 
 def _first_job(reply: list[Any]) -> str | None:
@@ -162,12 +166,6 @@ def _held(reply: list[Any]) -> list[Held]:
 
 def _journal(reply: list[Any]) -> list[tuple[str, list[bytes]]]:
     return [(entry.decode(), fields[1::2]) for entry, fields in reply]
-
-
-def _instance(name: str, reply: list[bytes | None]) -> InstanceRecord:
-    texts = [(value or b"").decode() for value in reply]
-    base, state, slots, beat, *rest = texts
-    return InstanceRecord(name, base, state, int(slots or 0), int(beat or 0), *rest)
 
 
 def _standing(job_id: str, reply: list[bytes | None]) -> Standing | None:

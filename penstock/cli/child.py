@@ -77,8 +77,8 @@ class Child:
         if self._process is not None:
             self._process.send_signal(sig)
 
-    async def gone(self, within_s: float) -> bool:
-        """Wait for the end of a program that was told to; whether it came in time."""
+    async def gone(self, within_s: float | None) -> bool:
+        """Wait for the end of a program that was told to, for ever if None; whether it came in time."""
         if self._life is None:
             return True
         done, _ = await asyncio.wait([self._life], timeout=within_s)
@@ -90,7 +90,7 @@ class Child:
         if not await self.gone(grace_s):
             log.warning(events.CHILD_KILLED, child=self.name, grace_s=grace_s)
             self.signal(signal.SIGKILL)
-            await self.gone(grace_s)
+            await self.gone(within_s=None)
 
     async def _keep_running(self) -> int:
         pause_s = 0.0

@@ -1,7 +1,7 @@
 -- flags: allow-oom
 -- End an assigned or running job: result, inbox entry, last frames, all or nothing.
 -- Repeating it publishes again and changes nothing.
--- KEYS  1 job  2 inbox  3 live  4 worker  5 bell
+-- KEYS  1 job  2 inbox  3 live  4 worker  5 bell  6 lane counts
 -- ARGV  1 job id  2 fence  3 instance  4 new state  5 its sources  6 inbox entry  7 result  8 ms from start to first token ("")
 --       9... channel, last frame pairs
 -- Returns "finished" | "repeated" | "stale" (no longer ours; so is the inbox entry) | "fenced" (this instance is lost)
@@ -23,6 +23,7 @@ end
 redis.call('HDEL', KEYS[1], 'prefix')
 redis.call('PEXPIRE', KEYS[1], ttl)
 redis.call('ZREM', KEYS[3], ARGV[1])
-ring(KEYS[5])
+-- A free slot is news only where jobs wait for one.
+if redis.call('EXISTS', KEYS[6]) == 1 then ring(KEYS[5]) end
 publish(9)
 return 'finished'

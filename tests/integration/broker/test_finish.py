@@ -91,9 +91,8 @@ async def test_a_finished_job_keeps_its_result_for_its_time_and_frees_its_slot(p
     assert await pool.redis.zscore(pool.keys.live, held.job) is None
 
 
-async def test_finishing_tells_the_waiting_and_the_scheduler(pool: Pool) -> None:
+async def test_finishing_tells_those_who_wait_for_the_answer(pool: Pool) -> None:
     held = await pool.running("w.1")
-    await pool.redis.delete(pool.keys.bell)
     async with pool.redis.pubsub() as ears:
         await ears.subscribe("channel")
         await pool.finish("w.1", held)
@@ -101,7 +100,16 @@ async def test_finishing_tells_the_waiting_and_the_scheduler(pool: Pool) -> None
             while not (message := await ears.get_message(ignore_subscribe_messages=True, timeout=1)):
                 pass
     assert message["data"] == b"last"
-    assert await pool.redis.llen(pool.keys.bell) == 1
+
+
+@pytest.mark.parametrize("is_awaited", [True, False])
+async def test_a_free_slot_rings_the_bell_where_a_job_waits_for_one(pool: Pool, is_awaited: bool) -> None:  # noqa: FBT001
+    held = await pool.running("w.1")
+    if is_awaited:
+        await pool.queued()
+    await pool.redis.delete(pool.keys.bell)
+    await pool.finish("w.1", held)
+    assert await pool.redis.llen(pool.keys.bell) == int(is_awaited)
 
 
 async def test_finishing_twice_finishes_once(pool: Pool) -> None:

@@ -42,7 +42,7 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
     """Serve until the block is left."""
     app = ingress_app(settings)
     server = Server(app, settings.ingress)
-    listener: socket.socket = listen("127.0.0.1", 0)
+    listener: socket.socket = listen("127.0.0.1", 0, "ingress")
     port = listener.getsockname()[1]
     task = asyncio.create_task(server.serve([listener]))
 

@@ -25,10 +25,11 @@ USAGE = {**STREAM, "stream_options": {"include_usage": True}}
 
 async def finished(client: httpx.AsyncClient, worker: FakeWorker, *pieces: str, body: dict[str, Any] | None = None) -> str:
     """The id of a completed job."""
-    async with begun(client, worker, body=body) as (sse, hand):
-        await worker.say(hand, *pieces)
-        await worker.end(hand)
-        await sse.rest()
+    sending = asyncio.create_task(client.post("/v1/chat/completions", json=body or STREAM))
+    hand = await worker.take()
+    await worker.say(hand, *pieces)
+    await worker.end(hand)
+    await sending
     return hand.held.job
 
 

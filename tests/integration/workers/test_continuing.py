@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from penstock.broker import holding
-from penstock.frames import Generated, encode_generated
+from penstock.broker import holding, observing
+from penstock.frames import Generated, encode_generated, replay
 from penstock.job import State
+from penstock.sim_tokenizer import SimulatedTokenizer
 from tests.integration.broker.pool import POOL, Pool
 from tests.integration.workers.workplace import (
     QUICK,
@@ -22,7 +23,6 @@ from tests.integration.workers.workplace import (
     text_of,
     tokens_of,
 )
-from penstock.sim_tokenizer import SimulatedTokenizer
 from workers.transcript import Transcript
 
 Hire = Callable[..., Hand]
@@ -59,9 +59,7 @@ async def continued(hire: Hire, pool: Pool, ear: Ear, raw: bytes, count: int) ->
 
 
 @pytest.mark.parametrize("count", [1, 17, 59])
-async def test_a_continued_job_makes_the_text_of_an_uncut_one(
-    hire: Hire, pool: Pool, ear: Ear, count: int
-) -> None:
+async def test_a_continued_job_makes_the_text_of_an_uncut_one(hire: Hire, pool: Pool, ear: Ear, count: int) -> None:
     raw = body("Go on", max_tokens=60)
     sent, whole = await continued(hire, pool, ear, raw, count)
     assert "".join(begun(raw, count).pieces + sent.pieces) == text_of(raw)
@@ -138,22 +136,16 @@ async def test_a_long_job_is_checkpointed_and_its_journal_trimmed(
 
 async def test_the_journal_and_the_record_hold_everything_that_was_sent(hire: Hire, pool: Pool, ear: Ear) -> None:
     """What recovery rests on: prefix and journal together, at any moment, reach as far as any client."""
-    from penstock.frames import replay
-
     instance = await hire().ready(pool)
     raw = body(max_tokens=300)
     held = await pool.assigned(instance, body=raw, listeners=ear.stream)
     while (job := await pool.read(held.job)).state is not State.COMPLETED:
         seen = len(ear.heard(held.job).tokens)
         generated = Generated(list(job.prefix.tokens), list(job.prefix.pieces))
-        entries = await pool.broker.commands.execute_command("XRANGE", pool.keys.journal(instance), "-", "+")
-        replay({(held.job, held.fence): generated}, frames_of(entries))
+        for _, frames in await pool.broker.ask(observing.journal(POOL, instance, 1000)):
+            replay({(held.job, held.fence): generated}, frames)
         if await pool.state(held.job) is State.RUNNING:
             assert len(generated.tokens) >= seen
-
-
-def frames_of(entries: dict[bytes, dict[bytes, bytes]]) -> list[bytes]:
-    return [frame for _, fields in entries for frame in fields.values()]
 
 
 async def test_a_job_that_cannot_go_on_starts_anew_without_repeating_a_word(

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from penstock.frames import Generated, encode_generated
 from penstock.job import State
 from tests.integration.broker.pool import Pool
 from tests.integration.workers.workplace import SLOW, Ear, Hand, body, engine, state_of, text_of
+from workers.engine.base import EngineInfo, StepSink
+from workers.engine.simulated import SimulatedEngine
 
 Hire = Callable[..., Hand]
 
@@ -59,8 +62,6 @@ async def test_a_draining_worker_says_so_and_is_given_nothing(hire: Hire, pool: 
 async def test_what_was_assigned_and_not_begun_goes_back_with_what_others_generated(
     hire: Hire, pool: Pool, ear: Ear
 ) -> None:
-    from penstock.frames import Generated, encode_generated
-
     hand = hire(engine=engine(SLOW))
     instance = await hand.ready(pool)
     busy = await pool.assigned(instance, body=body(max_tokens=30), listeners=ear.stream)
@@ -77,11 +78,15 @@ async def test_what_was_assigned_and_not_begun_goes_back_with_what_others_genera
     assert await pool.state(busy.job) is State.COMPLETED
 
 
-async def test_a_worker_told_to_stop_while_its_engine_starts_just_leaves(hire: Hire, pool: Pool) -> None:
-    class Sleeper(type(engine())):  # type: ignore[misc]
-        async def start(self, sink: object) -> object:
-            await asyncio.Event().wait()
+class Sleeper(SimulatedEngine):
+    """Never comes up."""
 
+    async def start(self, sink: StepSink) -> EngineInfo:
+        await asyncio.Event().wait()
+        return await super().start(sink)
+
+
+async def test_a_worker_told_to_stop_while_its_engine_starts_just_leaves(hire: Hire, pool: Pool) -> None:
     hand = hire(engine=Sleeper(SLOW))
     async with asyncio.timeout(5):
         while not hand.notes.instances:

@@ -19,9 +19,7 @@ async def beat_of(pool: Pool, instance: str) -> int:
     return int(await pool.broker.commands.hget(pool.keys.worker(instance), "beat") or 0)
 
 
-async def test_a_fenced_worker_registers_anew_and_serves_with_the_same_engine(
-    hire: Hire, pool: Pool, ear: Ear
-) -> None:
+async def test_a_fenced_worker_registers_anew_and_serves_with_the_same_engine(hire: Hire, pool: Pool, ear: Ear) -> None:
     slow = engine(SLOW)
     hand = hire(engine=slow)
     first = await hand.ready(pool)
@@ -65,9 +63,7 @@ async def test_a_busy_event_loop_does_not_stop_the_beat(hire: Hire, pool: Pool) 
     assert await beat_of(pool, instance) >= before + 4
 
 
-async def test_a_dead_event_loop_does_stop_the_beat(
-    hire: Hire, pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_dead_event_loop_does_stop_the_beat(hire: Hire, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.lease.STALL_S", 0.3)
     hand = hire(heartbeat_s=0.05)
     instance = await hand.ready(pool)
@@ -81,13 +77,11 @@ async def test_a_beat_says_how_the_engine_is(hire: Hire, pool: Pool) -> None:
     instance = await hand.ready(pool)
     await pool.assigned(instance, body=body(max_tokens=200))
 
-    async def record() -> dict[bytes, bytes]:
-        return await pool.broker.commands.hgetall(pool.keys.worker(instance))
-
+    fields: dict[bytes, bytes] = {b"stats": b""}
     async with asyncio.timeout(5):
-        while b'"running":1' not in (await record())[b"stats"]:
+        while b'"running":1' not in fields[b"stats"]:
             await asyncio.sleep(0.02)
-    fields = await record()
+            fields = await pool.broker.commands.hgetall(pool.keys.worker(instance))
     assert (fields[b"slots"], fields[b"max_model_len"], fields[b"engine"]) == (b"64", b"8192", b"simulated 1")
 
 

@@ -22,6 +22,7 @@ from workers.engine.base import Engine
 from workers.engine.simulated import SimulatedEngine, SimulatedSettings, expected_text, expected_tokens
 from workers.epoch import Place
 from workers.history import Cause, History
+from workers.report import Reporter
 from workers.worker import Worker
 
 DEADLINE_S = 20.0
@@ -111,7 +112,7 @@ class Ear:
                     self._news.notify_all()
 
 
-class Notes:
+class Notes(Reporter):
     """A reporter that remembers."""
 
     def __init__(self) -> None:
@@ -132,7 +133,9 @@ class Notes:
 class Hand:
     """One worker at work."""
 
-    def __init__(self, url: str, engine: Engine, *, name: str = "w", history: History | None = None, **settings: Any):
+    def __init__(
+        self, url: str, engine: Engine, *, name: str = "w", history: History | None = None, **settings: Any
+    ) -> None:
         endpoint = Endpoint.parse(url)
         self.broker = Broker(endpoint, timeout_s=5.0, patience_s=math.inf)
         pool = PoolSettings(**{"engine": EngineName.SIMULATED, "drain_grace_s": 5.0, **settings})

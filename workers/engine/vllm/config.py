@@ -24,6 +24,7 @@ def engine_config(settings: VllmSettings) -> VllmConfig:
     config = AsyncEngineArgs(**_arguments(settings, on_cpu=on_cpu)).create_engine_config()
     # The CPU platform forces "spawn" above; a fork saves importing torch and vLLM once more.
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
+    # Elsewhere there is no place for it: a token from both sides of a cut then pays its presence penalty twice.
     if not config.use_v2_model_runner and config.speculative_config is None:
         config.model_config.logits_processors = [*(config.model_config.logits_processors or ()), PRESENCE_PROCESSOR]
     return config

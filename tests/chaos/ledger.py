@@ -1,0 +1,100 @@
+"""The ledger: what was asked, what was answered, and what was read."""
+
+from __future__ import annotations
+
+import enum
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.chaos.orders import Order
+
+
+class Fate(enum.StrEnum):
+    """What a client knows of its submits."""
+
+    #: Nobody answered: the job may exist.
+    UNKNOWN = "unknown"
+    #: Each was refused: no job may exist.
+    REFUSED = "refused"
+    #: It has a job id: the job must exist, and end once.
+    ACKNOWLEDGED = "acknowledged"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text that a client took for its answer, or for the beginning of it."""
+
+    source: str
+    text: str
+    #: The stream said that this was all.
+    is_whole: bool
+
+
+@dataclass
+class Entry:
+    """One order's page in the ledger."""
+
+    order: Order
+    kind: str
+    #: The client waits for the whole answer, whatever it takes.
+    insists: bool
+    #: The job may have been ended on the client's behalf.
+    may_be_cancelled: bool = False
+    #: Attempts that nobody answered.
+    unanswered: int = 0
+    job: str | None = None
+    readings: list[Reading] = field(default_factory=list)
+    #: Terminal states, as polls saw them.
+    ends: list[str] = field(default_factory=list)
+    #: What went wrong for good, in the client's eyes.
+    complaints: list[str] = field(default_factory=list)
+    #: Time and event, for whoever has to find out what happened.
+    history: list[tuple[float, str]] = field(default_factory=list)
+
+    @property
+    def fate(self) -> Fate:
+        """What is known of the submits of this order, all together."""
+        if self.job is not None:
+            return Fate.ACKNOWLEDGED
+        return Fate.UNKNOWN if self.unanswered else Fate.REFUSED
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the client has the whole answer."""
+        return any(reading.is_whole for reading in self.readings)
+
+    def note(self, event: str) -> None:
+        """Write down what just happened."""
+        self.history.append((time.monotonic(), event))
+
+    def read(self, source: str, text: str, *, is_whole: bool) -> None:
+        """Keep a text for the judge."""
+        self.readings.append(Reading(source, text, is_whole))
+        self.note(f"read {len(text)} of {len(self.order.text)} characters from {source}{', all' if is_whole else ''}")
+
+    def polled(self, job: dict[str, Any]) -> bool:
+        """Keep what a poll saw; returns whether the job has ended."""
+        state = str(job["state"])
+        has_ended = state not in ("queued", "assigned", "running")
+        if has_ended:
+            self.ends.append(state)
+        self.note(f"is {state}, attempt {job['attempts']}")
+        return has_ended
+
+
+@dataclass
+class Ledger:
+    """All pages."""
+
+    entries: list[Entry] = field(default_factory=list)
+
+    def open(self, order: Order, kind: str, *, insists: bool, may_be_cancelled: bool) -> Entry:
+        """A new page."""
+        entry = Entry(order, kind, insists, may_be_cancelled)
+        self.entries.append(entry)
+        return entry
+
+    def count(self, fate: Fate) -> int:
+        """How many orders have this fate."""
+        return sum(entry.fate is fate for entry in self.entries)

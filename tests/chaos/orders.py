@@ -1,0 +1,85 @@
+"""What clients ask for, and what they must get: any order's answer is known before it is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from penstock.request import Api, parse, sampling
+from penstock.sim_tokenizer import SimulatedTokenizer
+from workers.engine.simulated import SimulatedSettings, expected_text, expected_tokens
+
+PATHS = {Api.CHAT: "/v1/chat/completions", Api.COMPLETION: "/v1/completions"}
+
+
+@dataclass(frozen=True)
+class Order:
+    """A request body, told from all others by its prompt, and the one right answer to it."""
+
+    number: int
+    #: In the prompt: names the order in whatever record it left.
+    mark: str
+    api: Api
+    body: dict[str, Any]
+    text: str
+    #: Generated tokens, those without text included, where no stop string cuts them short.
+    tokens: list[int]
+
+    @property
+    def path(self) -> str:
+        """The endpoint."""
+        return PATHS[self.api]
+
+
+class OrderBook:
+    """Draws orders; the same seed draws the same."""
+
+    def __init__(self, seed: int, engine: Mapping[str, Any]) -> None:
+        self._seed = seed
+        self._engine = SimulatedSettings.parse(engine)
+        self._tokenizer = SimulatedTokenizer()
+        self._count = 0
+
+    def next(self) -> Order:
+        """The next order."""
+        number = self._count
+        self._count += 1
+        random = Random(f"{self._seed}/order/{number}")
+        api = random.choice([Api.CHAT, Api.CHAT, Api.COMPLETION])
+        mark = f"order {self._seed}.{number};"
+        body = _body(api, mark, random)
+        if random.random() < 0.2:
+            body["stop"] = self._stop_string(api, body, random)
+        chosen = sampling(parse(api, json.dumps(body).encode()))
+        prompt = self._prompt(api, body)
+        return Order(
+            number=number,
+            mark=mark,
+            api=api,
+            body=body,
+            text=expected_text(prompt, chosen, self._engine),
+            tokens=expected_tokens(prompt, chosen, self._engine),
+        )
+
+    def _prompt(self, api: Api, body: Mapping[str, Any]) -> list[int]:
+        return self._tokenizer.chat(body["messages"]) if api is Api.CHAT else self._tokenizer.encode(body["prompt"])
+
+    def _stop_string(self, api: Api, body: Mapping[str, Any], random: Random) -> str:
+        """A few characters from the middle of the answer: they straddle tokens, and any cut between workers."""
+        chosen = sampling(parse(api, json.dumps(body).encode()))
+        whole = expected_text(self._prompt(api, body), chosen, self._engine)
+        start = random.randrange(len(whole) // 2, len(whole))
+        return whole[start : start + random.randint(3, 12)]
+
+
+def _body(api: Api, mark: str, random: Random) -> dict[str, Any]:
+    prompt = f"{mark} {'word ' * random.randint(1, 40)}"
+    body: dict[str, Any] = {"model": "sim", "temperature": random.choice([0, 1]), "seed": random.randrange(1000)}
+    if random.random() < 0.7:
+        body["max_tokens"] = random.choice([1, 5, 40, 120, 200])
+    if api is Api.CHAT:
+        return {**body, "messages": [{"role": "user", "content": prompt}]}
+    return {**body, "prompt": prompt, "max_tokens": body.get("max_tokens", 80)}

@@ -1,0 +1,97 @@
+"""The processes of a Penstock, told apart by what they do."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from penstock.process import die_with_parent
+
+ROOT = Path(__file__).resolve().parents[2]
+_COMMANDS = ("up", "ingress", "scheduler", "worker", "tokenizer")
+
+
+def free_port() -> int:
+    """A port nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def spawn(arguments: Iterable[str], environ: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a `penstock` command that writes to `log` and dies with us; call it in the main thread."""
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", "penstock.cli", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **environ},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            preexec_fn=partial(die_with_parent, parent_pid=os.getpid()),  # noqa: PLW1509 - one system call, no lock
+        )
+
+
+def end(process: subprocess.Popen[bytes], within_s: float = 60.0) -> int:
+    """SIGTERM and, if that does not help in time, SIGKILL; returns the exit status."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and all below it; nothing if it has ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        top = psutil.Process(pid)
+        return [top, *top.children(recursive=True)]
+    return []
+
+
+def by_role(processes: Iterable[psutil.Process]) -> dict[str, list[psutil.Process]]:
+    """Processes as up, redis, ingress, scheduler, host, worker, engine or tokenizer, oldest first."""
+    roles: dict[str, list[psutil.Process]] = {}
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                roles.setdefault(role_of(process), []).append(process)
+    return roles
+
+
+def role_of(process: psutil.Process) -> str:
+    """What a process does, told by its command line and its place in the tree."""
+    words = process.cmdline() or [process.name()]
+    if any("EngineCore" in word for word in (*words, process.name())):
+        return "engine"
+    if "redis" in words[0] or "valkey" in words[0]:
+        return "redis"
+    command = next((word for word in words if word in _COMMANDS), "other")
+    return _working_role(process) if command == "worker" else command
+
+
+def cpu_of(process: psutil.Process) -> float:
+    """CPU seconds of one process with all its threads, to the nanosecond; 0 if it is gone.
+
+    Its CPU clock, since the usual figures are counted in ticks, which short bursts escape (see clock_getcpuclockid(3)).
+    """
+    try:
+        return time.clock_gettime((~process.pid << 3) | 2)
+    except OSError:
+        return 0.0
+
+
+def _working_role(process: psutil.Process) -> str:
+    """A host forks workers, a worker forks its engine: all have the host's command line."""
+    generations = [ancestor for ancestor in process.parents() if "worker" in ancestor.cmdline()]
+    return ("host", "worker", "engine")[min(len(generations), 2)]

@@ -1,0 +1,89 @@
+"""One `penstock` command as a process that can be killed and started again."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from penstock.process import die_with_parent
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Role(enum.StrEnum):
+    """The commands that make up a stack."""
+
+    INGRESS = "ingress"
+    SCHEDULER = "scheduler"
+    WORKER_HOST = "worker"
+
+
+class Program:
+    """Start it in the main thread: it dies with the thread that started it."""
+
+    def __init__(self, role: Role, name: str, arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
+        self.role = role
+        self.name = name
+        self.log = log
+        self._arguments = arguments
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended; a stopped one runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process id, of the last process if it has ended."""
+        assert self._process is not None, f"{self.name} was never started"
+        return self._process.pid
+
+    @property
+    def children(self) -> list[int]:
+        """Process ids of its children: the workers of a host, the engine cores of a worker."""
+        try:
+            return [child.pid for child in psutil.Process(self.pid).children()] if self.is_running else []
+        except psutil.NoSuchProcess:
+            return []
+
+    def start(self) -> None:
+        """Run the command; its output goes to the end of its log."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "penstock.cli", self.role.value, *self._arguments],
+                cwd=ROOT,
+                env={**os.environ, **self._environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=functools.partial(die_with_parent, signal.SIGKILL, parent_pid=os.getpid()),
+            )
+
+    def send(self, sig: signal.Signals) -> None:
+        """Send a signal, if there is anybody to receive it."""
+        if self._process is not None:
+            self._process.send_signal(sig)
+
+    def end(self, within_s: float) -> int:
+        """Wait for it to end by itself, kill it if it does not; returns the exit status."""
+        assert self._process is not None
+        try:
+            return self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def stop(self, within_s: float) -> int:
+        """SIGTERM and, if that is not enough, SIGKILL; returns the exit status."""
+        self.send(signal.SIGTERM)
+        return self.end(within_s)

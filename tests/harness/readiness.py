@@ -1,0 +1,35 @@
+"""Waiting until a server that was just started can be used."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+import urllib.request
+from http.client import HTTPException
+from pathlib import Path
+
+#: vLLM's import alone takes most of a minute where the machine is busy.
+START_S = 180.0
+
+
+def answers_ok(url: str) -> bool:
+    """Whether a GET gets a 200 at this moment."""
+    with contextlib.suppress(OSError, HTTPException), urllib.request.urlopen(url, timeout=2) as answer:
+        return bool(answer.status == 200)
+    return False
+
+
+def wait_ready(port: int, process: subprocess.Popen[bytes], log: Path, path: str = "/ready") -> None:
+    """Wait until the server answers 200. Raises RuntimeError with its log if it ends or never does."""
+    until_s = time.monotonic() + START_S
+    while process.poll() is None and time.monotonic() < until_s:
+        if answers_ok(f"http://127.0.0.1:{port}{path}"):
+            return
+        time.sleep(0.1)
+    raise RuntimeError(tail(log))
+
+
+def tail(log: Path, characters: int = 4000) -> str:
+    """The end of a log."""
+    return log.read_text(errors="replace")[-characters:]

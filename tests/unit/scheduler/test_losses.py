@@ -1,0 +1,28 @@
+"""What a loss means."""
+
+from __future__ import annotations
+
+import pytest
+
+from scheduler.policy.losses import SILENT_WHY, SUPERSEDED_WHY, LossReason, counts, dead_letter_message, loss_reason
+
+
+@pytest.mark.parametrize(
+    ("is_recorded", "why", "reason"),
+    [
+        (True, SILENT_WHY, LossReason.SILENT),
+        (True, "killed by signal 9", LossReason.DIED),
+        (True, SUPERSEDED_WHY, LossReason.SUPERSEDED),
+        (False, "", LossReason.FORGOTTEN),
+    ],
+)
+def test_the_record_says_how_a_worker_was_lost(*, is_recorded: bool, why: str, reason: LossReason) -> None:
+    assert loss_reason(is_recorded=is_recorded, why=why) is reason
+
+
+def test_only_a_death_or_a_silence_speaks_against_the_jobs() -> None:
+    assert {reason for reason in LossReason if counts(reason)} == {LossReason.SILENT, LossReason.DIED}
+
+
+def test_the_client_is_told_how_often_it_was_tried() -> None:
+    assert "after 3 of its workers" in dead_letter_message(3)
