@@ -78,14 +78,13 @@ def note_end(context: Context, exchange: Exchange, ticket: Ticket, end: End) -> 
             ("generated", end.completion_tokens),
         ):
             metrics.TOKENS.labels(exchange.model, kind).inc(count)
-    log.debug(events.JOB_ANSWERED, job=ticket.job.id, state=end.state, tokens=end.completion_tokens)
 
 
 def note_client_gone(exchange: Exchange, listener: Listener, *, was_cut: bool) -> None:
     """The client went away before the end, or was sent away because it did not read."""
     if was_cut:
         metrics.SLOW_READERS.labels(exchange.model).inc()
-        log.warning(events.CLIENT_TOO_SLOW, job=listener.job_id, tokens=listener.progress.offset)
+        log.warning(events.CLIENT_TOO_SLOW, job=listener.job_id, tokens=listener.offset)
     else:
         metrics.DISCONNECTS.labels(exchange.model).inc()
-        log.info(events.CLIENT_GONE, job=listener.job_id, tokens=listener.progress.offset)
+        log.info(events.CLIENT_GONE, job=listener.job_id, tokens=listener.offset)

@@ -17,7 +17,7 @@ from penstock.frames import Delta, encode_generated
 from penstock.telemetry import events, logs, metrics
 
 if TYPE_CHECKING:
-    from ingress.listener import Listener
+    from ingress.listener import Listener, Wish
     from ingress.relay import Relay
     from penstock.broker.client import Broker
 
@@ -50,21 +50,21 @@ class Attacher:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_TICK_S):
                     await self._relay.has_holes.wait()
-            try:
+            unserved = self._give_up(time.monotonic())
+            # After an outage each is asked for again when its patience is over: open streams outlive it.
+            with contextlib.suppress(BrokerUnavailableError):
                 await self._ask(self._missing_something(), "hole")
                 await self._ask(self._silent(time.monotonic()), "silence")
-                await self._give_up(time.monotonic())
-            except BrokerUnavailableError:
-                # Each is asked for again when its patience is over; open streams outlive an outage.
-                continue
+                for listener in unserved:
+                    await expire(self._broker, listener.job_id, NOBODY)
 
     async def attach(self, listener: Listener) -> None:
         """Ask for a listener's job at once. Raises BrokerUnavailableError."""
         await self._ask([listener], "open")
 
-    def entry(self, listener: Listener) -> str:
-        """How a job's record names a listener here."""
-        return f"{listener.wish}:{self._channel}"
+    def entry(self, wish: Wish) -> str:
+        """How a job's record names a listener of this ingress."""
+        return f"{wish}:{self._channel}"
 
     def _missing_something(self) -> list[Listener]:
         found = list(self._relay.holes)
@@ -73,21 +73,15 @@ class Attacher:
         return found
 
     def _silent(self, now_s: float) -> list[Listener]:
-        due = []
-        for listener in list(self._relay):
-            if listener.heard:
-                listener.heard = False
-                listener.watch.heard(now_s)
-            elif listener.watch.is_due(now_s):
-                due.append(listener)
-        return due
+        quiet = [one for one in self._relay if not one.watch.heard(now_s, one.offset)]
+        return [one for one in quiet if one.watch.is_due(now_s)]
 
-    async def _give_up(self, now_s: float) -> None:
-        """End what the scheduler should have ended by now: there is none."""
-        for listener in [one for one in self._relay if one.watch.is_hopeless(now_s)]:
+    def _give_up(self, now_s: float) -> list[Listener]:
+        """End what the scheduler should have ended by now: there is none. Returns those whose job may still wait."""
+        hopeless = [one for one in self._relay if one.watch.is_hopeless(now_s)]
+        for listener in hopeless:
             listener.finish(UNSERVED if listener.watch.is_queued else OVERRUN)
-            if listener.watch.is_queued:
-                await expire(self._broker, listener.job_id, NOBODY)
+        return [listener for listener in hopeless if listener.watch.is_queued]
 
     async def _ask(self, listeners: Sequence[Listener], reason: str) -> None:
         for start in range(0, len(listeners), _BATCH):
@@ -104,12 +98,14 @@ class Attacher:
             listener.watch.asked(now_s)
             metrics.ATTACHES.labels(listener.pool, reason).inc()
         replies = await self._broker.run_many(
-            [attach(one.pool, one.job_id, one.watch.worker, self.entry(one), one.progress.offset) for one in listeners]
+            [attach(one.pool, one.job_id, one.watch.worker, self.entry(one.wish), one.offset) for one in listeners]
         )
         return [one for one, reply in zip(listeners, replies, strict=True) if await self._settle(one, reply)]
 
     async def _settle(self, listener: Listener, reply: Missing | Moved | Attached) -> bool:
         """Take an answer; True if the question is to be put again, to another worker."""
+        if listener.over.done():
+            return False
         match reply:
             case Moved(worker):
                 listener.watch.worker = worker
@@ -120,9 +116,9 @@ class Attacher:
                 listener.watch.learned(time.monotonic(), state, fence)
                 if result is not None:
                     known, end = result.generated, result.end
-                    listener.feed(Delta(listener.job_id, fence, 0, known.tokens, known.pieces, end))
+                    self._relay.give(listener, Delta(listener.job_id, fence, 0, known.tokens, known.pieces, end))
                 elif prefix.tokens:
-                    listener.feed(Delta(listener.job_id, fence, 0, prefix.tokens, prefix.pieces))
+                    self._relay.give(listener, Delta(listener.job_id, fence, 0, prefix.tokens, prefix.pieces))
         return False
 
     async def _recover(self, listener: Listener) -> None:
@@ -131,7 +127,7 @@ class Attacher:
             if listener.watch.missed():
                 listener.finish(VANISHED)
             return
-        job = replace(listener.job, prefix=encode_generated(listener.progress.generated))
+        job = replace(listener.job, prefix=encode_generated(listener.generated))
         await self._broker.run(enqueue(job, max_jobs=0, max_bytes=0))
         metrics.RESUBMITTED.labels(listener.pool).inc()
-        log.warning(events.JOB_RESUBMITTED, job=listener.job_id, tokens=listener.progress.offset)
+        log.warning(events.JOB_RESUBMITTED, job=listener.job_id, tokens=listener.offset)

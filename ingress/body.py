@@ -19,12 +19,16 @@ async def read_body(request: Request, limits: IngressSettings) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limits.max_body_bytes:
         raise _too_large(limits)
-    try:
-        async with asyncio.timeout(limits.body_timeout_s):
-            raw = await _read(request, limits)
-    except TimeoutError:
-        raise RequestTimeoutError("The request's body did not arrive in time.") from None
-    Connection.of(request.scope).resume_reading()
+    connection = Connection.of(request.scope)
+    if connection.has_whole_request:
+        raw = await _read(request, limits)
+    else:
+        try:
+            async with asyncio.timeout(limits.body_timeout_s):
+                raw = await _read(request, limits)
+        except TimeoutError:
+            raise RequestTimeoutError("The request's body did not arrive in time.") from None
+    connection.resume_reading()
     try:
         raw.decode()
     except UnicodeDecodeError as error:

@@ -63,6 +63,10 @@ class Envelope:
 class Chunks(Protocol):
     """The JSON of an answer's chunks."""
 
+    @property
+    def around(self) -> tuple[bytes, bytes] | None:
+        """Where a token is one chunk: the constant bytes before and after its text as JSON."""
+
     def opening(self) -> list[bytes]:
         """Before the first token."""
 
@@ -76,12 +80,10 @@ class Chunks(Protocol):
 class TextChunks:
     """Chunks of one choice of plain text."""
 
-    __slots__ = ("_envelope", "_head", "_tail")
-
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
-        pattern = self._chunk(self._choice(_HOLE))
-        self._head, self._tail = pattern.split(_encode(_HOLE))
+        head, tail = self._chunk(self._choice(_HOLE)).split(_encode(_HOLE))
+        self.around: tuple[bytes, bytes] = (head, tail)
 
     def opening(self) -> list[bytes]:
         """The chunk that names the role; completions have none."""
@@ -93,7 +95,8 @@ class TextChunks:
 
     def of(self, piece: str) -> list[bytes]:
         """One chunk."""
-        return [self._head + _encode(piece) + self._tail]
+        head, tail = self.around
+        return [head + _encode(piece) + tail]
 
     def closing(self, end: End) -> list[bytes]:
         """The finish reason and, where asked for, the usage; or the error."""
@@ -125,7 +128,7 @@ class TextChunks:
 class RichChunks:
     """Chunks as the worker wrote them, one a line."""
 
-    __slots__ = ()
+    around = None
 
     def opening(self) -> list[bytes]:
         """Nothing: the first token's piece begins with it."""

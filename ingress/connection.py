@@ -37,8 +37,9 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.url = b""
-        #: Called once the client is gone, and whenever a full socket takes bytes again.
+        #: Called once the client is gone; when the socket is full; when it takes bytes again.
         self.on_lost: Callable[[], None] | None = None
+        self.on_full: Callable[[], None] | None = None
         self.on_writable: Callable[[], None] | None = None
         self.was_cut = False
         self._has_begun = False
@@ -67,6 +68,11 @@ class Connection(HttpToolsProtocol):
         """Whether the client has yet to take what was written."""
         return self.flow.write_paused
 
+    @property
+    def has_whole_request(self) -> bool:
+        """Whether the request's body has arrived: no need to time it."""
+        return self._is_in_head
+
     def write_chunk(self, body: bytes) -> None:
         """One chunk of the open response; never empty, which would end it."""
         self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
@@ -90,7 +96,7 @@ class Connection(HttpToolsProtocol):
             yield
         finally:
             # The connection may serve another request.
-            self.on_lost = self.on_writable = None
+            self.on_lost = self.on_full = self.on_writable = None
 
     # What asyncio calls.
 
@@ -105,6 +111,8 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
         if self.on_lost is not None:
             self.on_lost()
+        # They lead back here: without the loop all this is freed at once, and not by a collector that stops the tokens.
+        del self.scope, self.cycle
 
     def data_received(self, data: bytes) -> None:
         """Bound a head that never ends: the parser shows a header only when it is complete."""
@@ -118,6 +126,8 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The socket is full."""
         super().pause_writing()
+        if self.on_full is not None:
+            self.on_full()
         self._stall_timer = self.loop.call_later(_STALL_S, self.cut_slow_reader)
 
     def resume_writing(self) -> None:

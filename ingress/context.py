@@ -21,6 +21,7 @@ from ingress.tokenizers import Tokenizers
 from ingress.watch import Watch
 from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
+from penstock.broker.funnel import Funnel
 from penstock.broker.keys import ingress_channel
 from penstock.broker.subscription import Subscription
 from penstock.telemetry import events, logs
@@ -36,6 +37,8 @@ class Context(Service):
     """One ingress process."""
 
     broker: Broker
+    #: For what every request does.
+    funnel: Funnel
     relay: Relay
     attacher: Attacher
     #: By pool.
@@ -59,10 +62,10 @@ class Context(Service):
             drained_per_s=self.drains[pool].at(time.monotonic()),
         )
 
-    def watch(self, pool: str) -> Watch:
+    def watch(self, pool: str, offset: int = 0) -> Watch:
         """What a listener for a job of this pool is patient with."""
         limits, now_s = self.settings.pools[pool], time.monotonic()
-        return Watch(limits.queue_timeout_s, limits.run_timeout_s, moved_s=now_s, asked_s=now_s)
+        return Watch(limits.queue_timeout_s, limits.run_timeout_s, moved_s=now_s, asked_s=now_s, offset=offset)
 
 
 @asynccontextmanager
@@ -72,8 +75,15 @@ async def running(settings: Settings) -> AsyncIterator[Context]:
     relay = Relay()
     channel = ingress_channel(secrets.token_hex(8))
     attacher = Attacher(broker, relay, channel)
-    subscription = Subscription(broker, channel, deliver=relay.on_frame, connected=attacher.attach_all, lost=_note_loss)
-    context = Context(settings=settings, tokenizers=Tokenizers(settings), broker=broker, relay=relay, attacher=attacher)
+    subscription = Subscription(broker, channel, deliver=relay.on_frame, connected=attacher.attach_all)
+    context = Context(
+        settings=settings,
+        tokenizers=Tokenizers(settings),
+        broker=broker,
+        funnel=Funnel(broker, settings.ingress.submit_timeout_s),
+        relay=relay,
+        attacher=attacher,
+    )
     tasks = [asyncio.create_task(subscription.run()), asyncio.create_task(attacher.run())]
     for task in tasks:
         task.add_done_callback(_end_process)
@@ -91,7 +101,3 @@ def _end_process(task: asyncio.Task[None]) -> None:
     if not task.cancelled():
         log.critical(events.STOPPED, exc_info=task.exception())
         signal.raise_signal(signal.SIGTERM)
-
-
-def _note_loss(error: Exception) -> None:
-    log.warning(events.REDIS_LOST, reason=str(error))

@@ -19,6 +19,10 @@ PING = b": ping\n"
 class Events(Protocol):
     """The bytes of a job's event stream."""
 
+    @property
+    def around(self) -> tuple[bytes, bytes] | None:
+        """Where a token is one event: the constant bytes before and after its text as JSON."""
+
     def opening(self) -> bytes:
         """Before the first token."""
 
@@ -32,10 +36,9 @@ class Events(Protocol):
 class PlainEvents:
     """An endpoint's own stream: no ids."""
 
-    __slots__ = ("_chunks",)
-
     def __init__(self, chunks: Chunks) -> None:
         self._chunks = chunks
+        self.around = chunks.around and (b"data: " + chunks.around[0], chunks.around[1] + b"\n\n")
 
     def opening(self) -> bytes:
         """Before the first token."""
@@ -53,7 +56,7 @@ class PlainEvents:
 class NumberedEvents:
     """A job's event stream: each event has its position as id."""
 
-    __slots__ = ("_chunks", "_seen")
+    around = None
 
     def __init__(self, chunks: Chunks, after: Position | None) -> None:
         self._chunks = chunks

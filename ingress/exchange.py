@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
     from starlette.types import Scope
 
-    from ingress.admission import Lane
     from penstock.frames import End
     from penstock.telemetry.tracing import Span
 
@@ -31,8 +30,8 @@ class Exchange:
     model: str = NO_MODEL
     #: Set once the job may exist.
     job_id: str | None = None
-    #: The bounds of the pool it goes to.
-    lane: Lane | None = None
+    #: Where its job goes.
+    pool: str | None = None
     span: Span | None = None
     #: The name of the error that the client was told.
     error: str | None = None

@@ -43,7 +43,9 @@ async def _stream(
     context: Context, exchange: Exchange, order: Order, body: ChatBody | CompletionBody
 ) -> StreamedAnswer:
     job = order.job
-    stream = Stream(job.id, context.watch(job.pool), buffer_bytes=context.settings.ingress.stream_buffer_bytes)
+    stream = Stream(
+        job.id, context.watch(job.pool), context.relay.outbox, buffer_bytes=context.settings.ingress.stream_buffer_bytes
+    )
     ticket = await submit(context, exchange, order, stream)
     chunks = RichChunks() if is_rich(body) else TextChunks(Envelope.of(job, body, ticket.created_s))
     return StreamedAnswer(context, exchange, stream, ticket, PlainEvents(chunks))
@@ -63,7 +65,7 @@ def _order(request: Request, api: Api, raw: bytes, body: ChatBody | CompletionBo
     pool = context.settings.pool_of(body.model)
     if pool is None:
         raise model_not_found(body.model)
-    exchange.model, exchange.lane = body.model, context.lane(pool)
+    exchange.model, exchange.pool = body.model, pool
     exchange.span = _span(request, exchange, api, body)
     order = new_order(
         context,
@@ -73,6 +75,7 @@ def _order(request: Request, api: Api, raw: bytes, body: ChatBody | CompletionBo
         body=raw,
         tenant=tenant,
         headers=request.headers,
+        wish=Wish.EVERY_STEP if body.stream else Wish.THE_END,
         trace=tracing.pack(exchange.span.headers),
     )
     exchange.span.set({spans.POOL: pool, spans.JOB_ID: order.job.id})

@@ -23,18 +23,31 @@ class Wish(enum.StrEnum):
     THE_END = "f"
 
 
-class Listener:
-    """Collects a job's tokens until its end."""
+class Listener(Progress):
+    """Collects a job's tokens until its end. With its progress it is one object: a token touches as few as possible."""
+
+    __slots__ = (
+        "began",
+        "end",
+        "is_abandoned",
+        "job",
+        "job_id",
+        "next",
+        "over",
+        "pool",
+        "watch",
+        "wish",
+    )
 
     def __init__(self, job_id: str, wish: Wish, watch: Watch, *, base: int = 0) -> None:
+        super().__init__(base)
         loop = asyncio.get_running_loop()
         self.job_id = job_id
         self.pool = pool_of(job_id)
         self.wish = wish
         self.watch = watch
-        self.progress = Progress(base)
-        #: Whether anything new came since somebody last looked.
-        self.heard = False
+        #: Another who waits for the same job; the relay's.
+        self.next: Listener | None = None
         #: How the job ended; None while it has not.
         self.end: End | None = None
         #: Whether the client went away first.
@@ -48,11 +61,10 @@ class Listener:
 
     def feed(self, delta: Delta) -> Verdict:
         """Take what is new of a delta."""
-        verdict = self.progress.take(delta)
+        verdict = self.take(delta)
         if verdict is Verdict.RESTART:
             self._restarted()
         if verdict in (Verdict.NEWS, Verdict.RESTART) and delta.tokens:
-            self.heard = True
             self._advanced(len(delta.tokens))
         if verdict is Verdict.CONFLICT:
             self.finish(CONTRADICTED)
@@ -93,4 +105,4 @@ class Listener:
 
     def _falls_short(self, delta: Delta) -> bool:
         """Whether a complete answer lacks tokens that the client has: Redis lost them, and another run ended sooner."""
-        return delta.end is not None and delta.end.state == State.COMPLETED and self.progress.is_beyond(delta)
+        return delta.end is not None and delta.end.state == State.COMPLETED and self.is_beyond(delta)

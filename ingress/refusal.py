@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from starlette.responses import Response
 
-from ingress.admission import rate_limit_headers, retry_after_s
+from ingress.admission import Lane, rate_limit_headers, retry_after_s
+from ingress.context import Context
 from ingress.exchange import Exchange
 from penstock.errors import (
     ApiError,
@@ -45,7 +46,7 @@ async def refuse(request: Request, error: ApiError) -> Response:
     return Response(
         msgspec.json.encode(error.body),
         status_code=error.status,
-        headers=_headers(error, exchange),
+        headers=_headers(request, error, exchange),
         media_type="application/json",
     )
 
@@ -92,12 +93,13 @@ async def refuse_unexpected(request: Request, error: Exception) -> Response:
     )
 
 
-def _headers(error: ApiError, exchange: Exchange) -> dict[str, str]:
+def _headers(request: Request, error: ApiError, exchange: Exchange) -> dict[str, str]:
     headers = dict(exchange.headers)
     if error.status in _RETRIED or error.status >= _FIRST_SERVER_ERROR:
         headers["x-should-retry"] = "true" if error.retryable else "false"
     if isinstance(error, QueueFullError | OverloadedError):
-        headers |= _when_to_come_back(error, exchange)
+        lane = Context.of(request).lane(exchange.pool) if exchange.pool else None
+        headers |= _when_to_come_back(error, lane)
     if isinstance(error, UnauthorizedError):
         headers["www-authenticate"] = "Bearer"
     if error.status in _CLOSING:
@@ -105,8 +107,7 @@ def _headers(error: ApiError, exchange: Exchange) -> dict[str, str]:
     return headers
 
 
-def _when_to_come_back(error: ApiError, exchange: Exchange) -> dict[str, str]:
-    lane = exchange.lane
+def _when_to_come_back(error: ApiError, lane: Lane | None) -> dict[str, str]:
     wait_s = error.retry_after_s
     if wait_s is None:
         wait_s = retry_after_s(lane.max_jobs, lane) if lane else _REDIS_AWAY_S

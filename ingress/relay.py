@@ -6,43 +6,51 @@ import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ingress.outbox import Outbox
 from ingress.progress import Verdict
 from penstock.frames import decode_frame
 from penstock.telemetry import events, logs, metrics
 
 if TYPE_CHECKING:
     from ingress.listener import Listener
+    from penstock.frames import Delta
 
 log = logs.get()
+
+# Looking a member up in its enum takes longer than passing a token on.
+_HOLE = Verdict.HOLE
 
 
 class Relay:
     """Hands each delta of a frame to those who wait for its job."""
 
     def __init__(self) -> None:
-        self._listeners: dict[str, list[Listener]] = {}
+        #: By job: the first of its listeners, which leads to the others.
+        self._listeners: dict[str, Listener] = {}
         #: Those who missed something; whoever asks for it empties the set and clears the event.
         self.holes: set[Listener] = set()
         self.has_holes = asyncio.Event()
+        #: Where streams leave what a frame gave them.
+        self.outbox = Outbox()
 
     def add(self, listener: Listener) -> None:
         """Begin to serve a listener."""
-        self._listeners.setdefault(listener.job_id, []).append(listener)
+        listener.next = self._listeners.get(listener.job_id)
+        self._listeners[listener.job_id] = listener
         metrics.OPEN_STREAMS.inc()
 
     def remove(self, listener: Listener) -> None:
         """Forget a listener."""
         self.holes.discard(listener)
-        others = self._listeners[listener.job_id]
-        others.remove(listener)
-        if not others:
-            del self._listeners[listener.job_id]
-        metrics.OPEN_STREAMS.dec()
+        others = [one for one in _chain(self._listeners.pop(listener.job_id)) if one is not listener]
+        metrics.OPEN_STREAMS.dec(1 + len(others))
+        for other in others:
+            self.add(other)
 
     def __iter__(self) -> Iterator[Listener]:
         """All listeners that still wait."""
-        for listeners in self._listeners.values():
-            for listener in listeners:
+        for first in self._listeners.values():
+            for listener in _chain(first):
                 if not listener.over.done():
                     yield listener
 
@@ -53,13 +61,28 @@ class Relay:
         except ValueError as error:
             log.warning(events.FRAME_UNREADABLE, reason=str(error))
             return
+        find = self._listeners.get
         for delta in frame.deltas:
-            for listener in self._listeners.get(delta.job, ()):
-                if listener.feed(delta) is Verdict.HOLE and listener not in self.holes:
+            listener = find(delta.job)
+            while listener is not None:
+                if listener.feed(delta) is _HOLE and listener not in self.holes:
                     metrics.STREAM_GAPS.labels(listener.pool).inc()
                     self.report_hole(listener)
+                listener = listener.next
+        self.outbox.flush()
+
+    def give(self, listener: Listener, delta: Delta) -> None:
+        """Feed one listener with what was found elsewhere than in a frame."""
+        listener.feed(delta)
+        self.outbox.flush()
 
     def report_hole(self, listener: Listener) -> None:
         """A listener needs to be sent what it missed."""
         self.holes.add(listener)
         self.has_holes.set()
+
+
+def _chain(listener: Listener | None) -> Iterator[Listener]:
+    while listener is not None:
+        yield listener
+        listener = listener.next

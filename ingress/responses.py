@@ -121,7 +121,7 @@ class WholeAnswer(Generation):
         if self._is_rich:
             body = await self._written_by_worker()
         else:
-            text = "".join(listener.progress.pieces)
+            text = "".join(listener.pieces)
             body = msgspec.json.encode(whole_answer(self._envelope, text, listener.end))
         await self._send_head(send, {"content-type": "application/json", "content-length": str(len(body))})
         await self._send_rest(send, body)
@@ -148,14 +148,14 @@ class StreamedAnswer(Generation):
             return
         self._raise_failure()
         accounting.note_first_token(self._exchange)
-        first_s, first_offset = time.monotonic(), stream.progress.offset
+        first_s, first_offset = time.monotonic(), stream.offset
         await self._send_head(send, _STREAM_HEADERS)
         stream.open(connection, self._events)
         await stream.over
         self._note_end()
-        accounting.note_interval(self._exchange, stream.progress.offset - first_offset, time.monotonic() - first_s)
+        accounting.note_interval(self._exchange, stream.offset - first_offset, time.monotonic() - first_s)
         if not stream.is_abandoned:
-            await self._send_rest(send)
+            await self._send_rest(send, stream.last_words)
 
 
 class EventsAnswer(Pending):
@@ -170,10 +170,10 @@ class EventsAnswer(Pending):
         stream = self._stream
         await self._send_head(send, _STREAM_HEADERS)
         stream.open(connection, self._events)
-        seen = stream.progress.offset
+        seen = stream.offset
         while not (await asyncio.wait((stream.over,), timeout=_PING_S))[0]:
-            if stream.progress.offset == seen:
+            if stream.offset == seen:
                 stream.ping()
-            seen = stream.progress.offset
+            seen = stream.offset
         if not stream.is_abandoned:
-            await self._send_rest(send)
+            await self._send_rest(send, stream.last_words)

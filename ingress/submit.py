@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingress.admission import Admitted, Reason, decide
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from ingress.context import Context
     from ingress.exchange import Exchange
-    from ingress.listener import Listener
+    from ingress.listener import Listener, Wish
     from penstock.request import Api
 
 _MAX_KEY_CHARACTERS = 255
@@ -58,6 +57,7 @@ def new_order(
     body: bytes,
     tenant: str,
     headers: Mapping[str, str],
+    wish: Wish,
     trace: str,
 ) -> Order:
     """What a request orders. Raises InvalidRequestError."""
@@ -73,6 +73,7 @@ def new_order(
         # Somebody waits for the answer.
         job_class=JobClass.INTERACTIVE,
         tenant=tenant,
+        listeners=context.attacher.entry(wish),
         trace=trace,
         queue_timeout_ms=round(limits.queue_timeout_s * 1000),
         run_timeout_ms=round(limits.run_timeout_s * 1000),
@@ -87,11 +88,11 @@ async def submit(context: Context, exchange: Exchange, order: Order, listener: L
 
     Raises QueueFullError, IdempotencyConflictError, BrokerFullError, BrokerUnavailableError.
     """
-    job = replace(order.job, listeners=context.attacher.entry(listener))
+    job = order.job
     # Before the job can begin, or its first frame would find nobody.
     context.relay.add(listener)
     try:
-        admitted = _admit(await _enqueue(context, exchange, order, job), context, exchange, order)
+        admitted = _admit(await _enqueue(context, exchange, order), context, exchange, order)
         # Without a key, a job that exists is our own: the reply to the first attempt was lost.
         is_new = admitted.reason is Reason.ACCEPTED or not order.is_repeatable
         if not is_new:
@@ -103,25 +104,23 @@ async def submit(context: Context, exchange: Exchange, order: Order, listener: L
     return Ticket(job, admitted.created_ms // 1000, is_new=is_new, is_disposable=is_new and not order.is_kept)
 
 
-async def _enqueue(context: Context, exchange: Exchange, order: Order, job: NewJob) -> Accepted | Exists | LaneFull:
+async def _enqueue(context: Context, exchange: Exchange, order: Order) -> Accepted | Exists | LaneFull:
+    job = order.job
     limits = context.settings.pools[job.pool]
     # From here on the job may exist, whatever we hear of it.
     exchange.job_id = job.id
     try:
-        async with asyncio.timeout(context.settings.ingress.submit_timeout_s):
-            return await context.broker.run(
-                enqueue(job, max_jobs=limits.lane_max_jobs, max_bytes=limits.lane_max_bytes)
-            )
+        return await context.funnel.run(enqueue(job, max_jobs=limits.lane_max_jobs, max_bytes=limits.lane_max_bytes))
     except BrokerFullError:
         exchange.job_id = None
         metrics.REJECTED.labels(job.pool, Reason.REDIS_FULL).inc()
         raise
-    except (TimeoutError, BrokerUnavailableError) as error:
+    except BrokerUnavailableError:
         metrics.REJECTED.labels(job.pool, Reason.REDIS_AWAY).inc()
         if not (order.is_repeatable or order.is_kept):
             # Should it exist, then nobody will ever ask for it.
             context.spawn(cancel_for_sure(context.broker, job.id))
-        raise BrokerUnavailableError("Redis did not answer in time.") from error
+        raise
 
 
 def _admit(reply: Accepted | Exists | LaneFull, context: Context, exchange: Exchange, order: Order) -> Admitted:

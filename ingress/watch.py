@@ -25,6 +25,8 @@ class Watch:
     moved_s: float
     #: When we last heard of it, or asked.
     asked_s: float
+    #: The offset when tokens came last.
+    offset: int = 0
     #: The instance that has it, as last read.
     worker: str = ""
     _state: State = State.QUEUED
@@ -32,12 +34,16 @@ class Watch:
     _patience_s: float = FIRST_PATIENCE_S
     _misses: int = 0
 
-    def heard(self, now_s: float) -> None:
-        """Tokens came."""
+    def heard(self, now_s: float, offset: int) -> bool:
+        """Whether tokens came since this was asked last."""
+        if offset == self.offset:
+            return False
+        self.offset = offset
         self.moved_s = self.asked_s = now_s
         self._state = State.RUNNING
         self._patience_s = FIRST_PATIENCE_S
         self._misses = 0
+        return True
 
     def is_due(self, now_s: float) -> bool:
         """Whether the silence has lasted long enough to ask."""

@@ -14,7 +14,7 @@ from scheduler.reconcile import Reconciler
 from scheduler.rounds import Rounds
 from scheduler.term import Term, repeat
 
-_GAUGES_EVERY_S = 1.0
+_GAUGES_EVERY_S = 2.0
 
 
 async def fulfil(term: Term, settings: SchedulerSettings, *, traced: bool) -> None:
@@ -24,7 +24,7 @@ async def fulfil(term: Term, settings: SchedulerSettings, *, traced: bool) -> No
     try:
         async with asyncio.TaskGroup() as duties:
             rounds = Rounds(term, bell, Dispatcher(term, traced=traced), Reaper(term, duties), tick_s=settings.tick_s)
-            duties.create_task(repeat(term.over, rounds.settle, pause_s=0))
+            duties.create_task(repeat(term.over, rounds.next, pause_s=0))
             duties.create_task(repeat(term.over, Expiry(term).sweep, pause_s=settings.tick_s))
             duties.create_task(repeat(term.over, Reconciler(term).sweep, pause_s=settings.reconcile_s))
             duties.create_task(repeat(term.over, gauges.refresh, pause_s=_GAUGES_EVERY_S))

@@ -34,7 +34,9 @@ class Expiry:
     async def sweep(self) -> None:
         """End what is overdue now; what cannot be ended here must not hide what is behind it."""
         broker, pool = self._term.broker, self._term.pool
-        now_ms = await broker.ask(observing.clock_ms())
+        now_ms, earliest_ms = await broker.ask_many([observing.clock_ms(), observing.next_deadline_ms(pool)])
+        if earliest_ms is None or earliest_ms > now_ms:
+            return
         left = 0
         while not self._term.over.is_set():
             page = await broker.ask(observing.overdue(pool, now_ms, left, _PAGE))
@@ -48,7 +50,7 @@ class Expiry:
         by_fate: dict[Overdue, list[Standing]] = {Overdue.EXPIRE: [], Overdue.STOP: []}
         strays = []
         for job_id, standing in zip(job_ids, standings, strict=True):
-            verdict = fate(standing and standing.state)
+            verdict = fate(standing.state if standing else None)
             if verdict is Overdue.UNLIST:
                 strays.append(job_id)
             else:

@@ -23,13 +23,14 @@ def run(settings: Settings) -> None:
     """Schedule all pools; returns after SIGTERM or SIGINT, every leadership given up."""
     logs.configure(settings.telemetry, "scheduler")
     tracing.configure("penstock-scheduler")
-    if settings.telemetry.scheduler_metrics_port:
-        port = exposition.serve(settings.telemetry.metrics_host, settings.telemetry.scheduler_metrics_port)
-        _log.info(events.METRICS_SERVED, port=port)
-    try:
-        uvloop.run(serve(settings))
-    finally:
-        tracing.flush()
+    telemetry = settings.telemetry
+    with exposition.serve(telemetry.metrics_host, telemetry.scheduler_metrics_port) as port:
+        if port:
+            _log.info(events.METRICS_SERVED, port=port)
+        try:
+            uvloop.run(serve(settings))
+        finally:
+            tracing.flush()
 
 
 async def serve(settings: Settings) -> None:

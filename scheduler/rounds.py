@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 
@@ -12,14 +11,11 @@ from penstock.errors import BrokerUnavailableError
 from scheduler.dispatch import Dispatcher
 from scheduler.policy.facts import Liveness
 from scheduler.policy.losses import SILENT_WHY
+from scheduler.policy.pace import Pace
 from scheduler.reaper import Reaper
 from scheduler.survey import Survey, Surveyor
-from scheduler.term import Term
+from scheduler.term import Term, rest
 from scheduler.watch import Watch
-
-#: Between the beginnings of two rounds, and at least as long as the round took: jobs that come thick and fast are
-#: assigned by the dozen, and the rounds of a great pool take up half of this process at most.
-_GAP_S = 0.002
 
 
 class Rounds:
@@ -33,24 +29,22 @@ class Rounds:
         self._tick_s = tick_s
         self._surveyor = Surveyor(term.broker, term.pool)
         self._watch = Watch(term.settings.lease_ttl_s)
+        self._pace = Pace()
 
-    async def settle(self) -> None:
-        """Go round until nothing moves, then sleep until the bell rings or a tick is over."""
-        began_s = time.monotonic()
+    async def next(self) -> None:
+        """Sleep until the bell rings or a tick is over, then go round until nothing moves."""
         try:
-            while not self._term.over.is_set() and await self._round():
-                pass
-            settled_s = time.monotonic()
-            await self._bell.wait(self._tick_s)
-            pause_s = began_s + max(_GAP_S, 2 * (settled_s - began_s)) - time.monotonic()
-            if pause_s > 0:
-                await asyncio.sleep(pause_s)
+            survey = await self._surveyor.read_after(self._bell, self._tick_s, self._dispatcher.page)
+            while await self._round(survey) and not self._term.over.is_set():
+                survey = await self._surveyor.read(self._dispatcher.page)
         except BrokerUnavailableError:
             self._watch.restart()
             raise
+        self._pace = self._pace.after_round(time.monotonic())
+        await rest(self._term.over, self._pace.pause_s)
 
-    async def _round(self) -> bool:
-        survey = await self._surveyor.read(self._dispatcher.page)
+    async def _round(self, survey: Survey) -> bool:
+        """True where another may find more to do."""
         liveness = self._watch.look(survey.present, time.monotonic())
         await self._declare_lost(survey, liveness)
         self._reaper.attend(survey.lost, survey.now_ms)

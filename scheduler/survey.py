@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from penstock.broker.bell import Bell
 from penstock.broker.client import Broker
 from penstock.broker.observing import InstanceRecord
+from penstock.broker.script import Call
 from penstock.broker.surveying import View, survey
 from penstock.worker_state import WorkerState
 from scheduler.policy.facts import Lane, Liveness, Waiting, Worker
@@ -63,7 +65,16 @@ class Surveyor:
 
     async def read(self, page: int) -> Survey:
         """A survey with at most `page` jobs of each lane; a second round trip only where there are new names."""
-        view = await self._broker.run(survey(self._pool, list(self._lanes), list(self._instances), page))
+        return await self._complete(await self._broker.run(self._call(page)), page)
+
+    async def read_after(self, bell: Bell, timeout_s: float, page: int) -> Survey:
+        """A survey as of when the bell rings, or `timeout_s` from now."""
+        return await self._complete(await bell.then(timeout_s, self._call(page)), page)
+
+    def _call(self, page: int) -> Call[View]:
+        return survey(self._pool, list(self._lanes), list(self._instances), page)
+
+    async def _complete(self, view: View, page: int) -> Survey:
         views = [view]
         new_lanes, new_instances = view.depths.keys() - self._lanes, view.instances - self._instances
         if new_lanes or new_instances:

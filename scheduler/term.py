@@ -40,6 +40,8 @@ class Term:
 
 async def rest(over: asyncio.Event, seconds: float) -> None:
     """Sleep, but not past the event."""
+    if seconds <= 0:
+        return
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await over.wait()

@@ -190,6 +190,7 @@ class Executor:
         if run.retrace is not None:
             run.retrace.check_end()
         if isinstance(run.answer, RichAnswer):
+            del self._generating[run.id]
             self._spawn(self._complete_rich(run, run.answer))
             return
         if output.finish is None:

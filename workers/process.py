@@ -30,15 +30,18 @@ log = logs.get()
 def serve(settings: Settings, pool: str, name: str, recipe: Recipe, history: History, reporter: Reporter) -> int:
     """Run one worker until SIGTERM or SIGINT; returns the process's exit status."""
     tracing.configure("penstock-worker")
-    _serve_metrics(settings, pool)
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(settings, pool, name, recipe, history, reporter))
-    except PenstockError:
-        # It has been logged, and reported.
-        return 1
-    finally:
-        tracing.flush()
+    telemetry = settings.telemetry
+    with exposition.serve(telemetry.metrics_host, telemetry.worker_metrics_port) as port:
+        if port:
+            log.info(events.METRICS_SERVED, pool=pool, port=port)
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_run(settings, pool, name, recipe, history, reporter))
+        except PenstockError:
+            # It has been logged, and reported.
+            return 1
+        finally:
+            tracing.flush()
     return 0
 
 
@@ -55,10 +58,3 @@ async def _run(settings: Settings, pool: str, name: str, recipe: Recipe, history
         await Worker(place, recipe.build(), history, reporter).run(stop)
     finally:
         await broker.close()
-
-
-def _serve_metrics(settings: Settings, pool: str) -> None:
-    telemetry = settings.telemetry
-    if telemetry.worker_metrics_port:
-        port = exposition.serve(telemetry.metrics_host, telemetry.worker_metrics_port)
-        log.info(events.METRICS_SERVED, pool=pool, port=port)

@@ -51,7 +51,8 @@ async def events(request: Request, job_id: str) -> Response:
     chunks = RichChunks() if is_rich(body) else TextChunks(Envelope.of(job, body, job.created_ms // 1000))
     stream = Stream(
         job.id,
-        context.watch(pool_of(job.id)),
+        context.watch(pool_of(job.id), base),
+        context.relay.outbox,
         buffer_bytes=context.settings.ingress.stream_buffer_bytes,
         base=base,
     )

@@ -20,7 +20,7 @@ from redis.exceptions import (
 
 from penstock.broker.connections import Endpoint, Use, connect
 from penstock.broker.query import Query
-from penstock.broker.script import Call, Source
+from penstock.broker.script import Argument, Call, Source
 from penstock.errors import BrokerFullError, BrokerUnavailableError
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Broker:
         self._timeout_s = timeout_s
         self._patience_s = patience_s
         self._flagged: bool | None = None
-        #: For plain commands that are safe to repeat or that only read. (redis-py's annotations mix its two clients up.)
+        #: For plain commands that only read or may be repeated. (redis-py's annotations mix its two clients up.)
         self.commands: Any = connect(endpoint, Use.COMMANDS, timeout_s=timeout_s)
         #: For queries: replies come as the protocol has them, for redis-py's parsers lose repeated fields of an entry.
         self._plain: Any = connect(endpoint, Use.COMMANDS, timeout_s=timeout_s)
@@ -73,10 +73,16 @@ class Broker:
         return answers
 
     async def run_each(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        """As `run_many`, for calls that have nothing to do with each other: one that Redis refuses (BrokerFullError)
-        has its error in the place of its answer. Raises BrokerUnavailableError.
+        """Run unrelated calls in one round trip: one that is refused has its error (BrokerFullError) for an answer.
+
+        Raises BrokerUnavailableError.
         """
         return await self._patiently(lambda: self._execute(calls))
+
+    async def as_command(self, call: Call[Any]) -> tuple[Argument, ...]:
+        """A call in words, for a connection of one's own; Redis refuses it where it has not run the script before."""
+        (source,) = await self._sources([call])
+        return ("EVALSHA", source.sha, len(call.keys), *call.keys, *call.args)
 
     async def ask(self, query: Query[T]) -> T:
         """Run one query. Raises BrokerUnavailableError."""
@@ -139,9 +145,7 @@ class Broker:
 
     async def _eval(self, call: Call[Any], source: Source) -> Any:
         """EVAL also loads the script; the server forgot it, or never had it."""
-        return await _caught(
-            self.commands.execute_command("EVAL", source.text, len(call.keys), *call.keys, *call.args)
-        )
+        return await _caught(self.commands.execute_command("EVAL", source.text, len(call.keys), *call.keys, *call.args))
 
     async def _sources(self, calls: Sequence[Call[Any]]) -> list[Source]:
         if self._flagged is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from redis.asyncio import Redis, RedisCluster, Sentinel
@@ -111,7 +111,7 @@ def _refuse(options: dict[str, str]) -> None:
         raise SettingsError(f"redis.url: unknown option {next(iter(options))!r} after the question mark; leave it out")
 
 
-def connect(endpoint: Endpoint, use: Use, *, timeout_s: float = 1.0) -> Redis[bytes]:
+def connect(endpoint: Endpoint, use: Use, *, timeout_s: float = 1.0) -> Redis:
     """A client for one use. It never retries by itself: a write may have happened although its reply was lost."""
     common: dict[str, Any] = {
         "socket_connect_timeout": timeout_s,
@@ -123,11 +123,10 @@ def connect(endpoint: Endpoint, use: Use, *, timeout_s: float = 1.0) -> Redis[by
     single = {**common, "db": endpoint.db, "retry": Retry(NoBackoff(), 0), "retry_on_timeout": False}
     if endpoint.form is Form.CLUSTER and use is not Use.SUBSCRIPTION:
         host, port = endpoint.nodes[0]
-        cluster: Any = RedisCluster(host=host, port=port, cluster_error_retry_attempts=1, **common)
-        return cluster
+        return cast("Redis", RedisCluster(host=host, port=port, cluster_error_retry_attempts=1, **common))
     if endpoint.form is Form.SENTINEL:
-        sentinel = Sentinel(list(endpoint.nodes), socket_timeout=timeout_s)
-        return sentinel.master_for(endpoint.service, **single)
+        sentinel = Sentinel(list(endpoint.nodes), socket_timeout=timeout_s)  # type: ignore[no-untyped-call]
+        return cast("Redis", sentinel.master_for(endpoint.service, **single))
     if endpoint.form is Form.UNIX:
         del single["socket_keepalive"]
         return Redis.from_pool(ConnectionPool(UnixConnection, path=endpoint.path, **single))

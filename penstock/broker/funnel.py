@@ -16,15 +16,22 @@ _MOST = 128
 
 
 class Funnel:
-    """One round trip at a time, for everything that came up during the last: under load it costs a third per call."""
+    """One round trip at a time, for everything that came up during the last: under load it costs a third per call.
 
-    def __init__(self, broker: Broker) -> None:
+    Nobody waits longer than `deadline_s`: a trip that takes it fails, and with it all who waited for the next.
+    """
+
+    def __init__(self, broker: Broker, deadline_s: float) -> None:
         self._broker = broker
+        self._deadline_s = deadline_s
         self._waiting: list[tuple[Call[Any], asyncio.Future[Any]]] = []
         self._trips: asyncio.Task[None] | None = None
 
     async def run(self, call: Call[T]) -> T:
-        """As Broker.run; a call that is cancelled before its turn is not made."""
+        """As Broker.run; a call that is cancelled before its turn is not made.
+
+        After BrokerUnavailableError the call may have been made, or not.
+        """
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append((call, answer))
         if self._trips is None:
@@ -44,8 +51,13 @@ class Funnel:
     async def _make_trip(self, batch: list[tuple[Call[Any], asyncio.Future[Any]]]) -> None:
         outcomes: list[Any]
         try:
-            outcomes = await self._broker.run_each([call for call, _ in batch])
-        except BrokerUnavailableError as error:
+            async with asyncio.timeout(self._deadline_s):
+                outcomes = await self._broker.run_each([call for call, _ in batch])
+        except (TimeoutError, BrokerUnavailableError) as error:
+            batch += self._waiting
+            self._waiting = []
+            outcomes = [BrokerUnavailableError(f"Redis did not answer: {str(error) or 'it is silent'}") for _ in batch]
+        except Exception as error:  # noqa: BLE001 - whoever waits has to hear of it, whatever it is
             outcomes = [error] * len(batch)
         for (_, answer), outcome in zip(batch, outcomes, strict=True):
             if answer.done():

@@ -134,7 +134,7 @@ def finish(
     ttft_ms: int | None,
     notices: Sequence[str | bytes],
 ) -> Call[str]:
-    """End a job: "finished", "repeated", "stale" or "fenced". `notices` are channel, frame pairs for its last tokens."""
+    """End a job: "finished", "repeated", "stale" or "fenced". `notices` pair channels with its last frame."""
     keys = PoolKeys(pool)
     state = State(result.end.state)
     return Call(

@@ -47,7 +47,7 @@ class PoolKeys:
 
     @cached_property
     def live(self) -> str:
-        """Sorted set: every non-terminal job by its next deadline (ms). Kept by the scripts, read by the reconcile pass."""
+        """Sorted set: every non-terminal job by its next deadline (ms). Kept by the scripts, read by the leader."""
         return f"{self._root}:live"
 
     @cached_property

@@ -25,7 +25,8 @@ DEAD_LETTER_TTL_MS = 7 * 24 * 3600 * 1000
 
 def lead(pool: str, token: str, ttl_ms: int) -> Call[bool]:
     """Take or renew the leadership; False while another holds it."""
-    return Call(_LEAD, (PoolKeys(pool).leader,), (token, ttl_ms), _is_leading)
+    keys = PoolKeys(pool)
+    return Call(_LEAD, (keys.leader, keys.bell), (token, ttl_ms), _is_leading)
 
 
 def _is_leading(reply: bytes) -> bool:

@@ -118,12 +118,16 @@ def wait_span(pool: str, job_id: str) -> Query[WaitSpan]:
     return Query(("HMGET", PoolKeys(pool).job(job_id), "trace", "created_ms", "assigned_ms"), _wait_span)
 
 
+def next_deadline_ms(pool: str) -> Query[int | None]:
+    """The earliest deadline of all live jobs, or None where there are none."""
+    command = ("ZRANGE", PoolKeys(pool).live, 0, 0, "WITHSCORES")
+    return Query(command, lambda reply: int(float(reply[1])) if reply else None)
+
+
 def overdue(pool: str, now_ms: int, offset: int, count: int) -> Query[list[str]]:
     """A page of the jobs whose deadline has passed, the longest overdue first."""
-    key = PoolKeys(pool).live
-    return Query(
-        ("ZRANGEBYSCORE", key, "-inf", now_ms, "LIMIT", offset, count), lambda ids: [one.decode() for one in ids]
-    )
+    command = ("ZRANGEBYSCORE", PoolKeys(pool).live, "-inf", now_ms, "LIMIT", offset, count)
+    return Query(command, lambda ids: [job_id.decode() for job_id in ids])
 
 
 def live(pool: str, cursor: int, count: int) -> Query[tuple[int, list[str]]]:

@@ -72,7 +72,14 @@ def _enqueued(reply: list[Any]) -> Accepted | Exists | LaneFull:
 
 
 def withdraw(
-    pool: str, job_id: str, lane: str, state: State, result: Result, notices: list[str | bytes], *, overdue: bool = False
+    pool: str,
+    job_id: str,
+    lane: str,
+    state: State,
+    result: Result,
+    notices: list[str | bytes],
+    *,
+    overdue: bool = False,
 ) -> Call[str]:
     """End a waiting job; `overdue` only if its deadline has passed. See withdraw.lua for the replies."""
     keys = PoolKeys(pool)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from penstock.broker.client import LOST
 from penstock.broker.connections import Use
+from penstock.telemetry import events, logs
 
 if TYPE_CHECKING:
     from redis.asyncio.client import PubSub
@@ -20,12 +21,14 @@ _SILENCE_S = 1.0
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
 
+log = logs.get()
+
 
 class Subscription:
     """One channel's messages, at most once each.
 
     `deliver` gets each message, in order and without a task switch in between. `connected` is called whenever the
-    subscription begins, or begins again: then the caller can ask for what it missed. `lost` is called in between.
+    subscription begins, or begins again: then the caller can ask for what it missed.
     """
 
     def __init__(
@@ -35,13 +38,12 @@ class Subscription:
         *,
         deliver: Callable[[bytes], None],
         connected: Callable[[], None],
-        lost: Callable[[Exception], None],
     ) -> None:
         self._broker = broker
         self._channel = channel
         self._deliver = deliver
         self._connected = connected
-        self._lost = lost
+        self._is_lost = False
         self._pause_s = _FIRST_PAUSE_S
 
     async def run(self) -> None:
@@ -50,7 +52,9 @@ class Subscription:
             try:
                 await self._listen()
             except LOST as error:
-                self._lost(error)
+                if not self._is_lost:
+                    log.warning(events.REDIS_LOST, reason=str(error))
+                self._is_lost = True
             await asyncio.sleep(self._pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
             self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
 
@@ -78,5 +82,11 @@ class Subscription:
             if reply[0] == b"message":
                 self._deliver(reply[2])
             elif reply[0] == b"subscribe":
-                self._pause_s = _FIRST_PAUSE_S
-                self._connected()
+                self._begin()
+
+    def _begin(self) -> None:
+        if self._is_lost:
+            log.info(events.REDIS_BACK)
+        self._is_lost = False
+        self._pause_s = _FIRST_PAUSE_S
+        self._connected()

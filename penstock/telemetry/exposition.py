@@ -48,9 +48,15 @@ def render() -> bytes:
 
 @contextlib.contextmanager
 def serve(host: str, first_port: int) -> Iterator[int]:
-    """Serve this process's metrics from a thread on the first free port from `first_port` on; gives that port."""
+    """Serve this process's metrics from a thread on the first free port from `first_port` on; gives that port.
+
+    A first port of 0 serves nothing and gives 0. Raises SettingsError where no port is free.
+    """
     from prometheus_client import start_http_server
 
+    if not first_port:
+        yield 0
+        return
     for port in range(first_port, min(first_port + _PORTS_TRIED, _END_OF_PORTS)):
         try:
             server, thread = start_http_server(port, addr=host)

@@ -34,7 +34,8 @@ class Proxy:
     def __init__(self, upstream: str) -> None:
         self._upstream = upstream
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        #: Who is connected, and what serves them.
+        self._clients: dict[asyncio.Task[None], StreamWriter] = {}
         self._is_silent = False
         self.links: set[Link] = set()
 
@@ -52,10 +53,10 @@ class Proxy:
         """Cut everything."""
         assert self._server is not None
         self._server.close()
-        self.cut(self.links)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        serving = dict(self._clients)
+        for client in serving.values():
+            client.transport.abort()
+        await asyncio.gather(*serving)
 
     def cut(self, links: Collection[Link]) -> None:
         """Reset connections."""
@@ -84,11 +85,11 @@ class Proxy:
     async def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
+        self._clients[task] = writer
         try:
             await self._serve(reader, writer)
         finally:
-            self._tasks.discard(task)
+            del self._clients[task]
             writer.transport.abort()
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -30,15 +30,19 @@ class RefusedError(Exception):
         self.job = job
 
 
-@dataclass
+@dataclass(frozen=True)
+class Event:
+    """A server-sent event: its id, if it has one, and its JSON; None is the end of the stream."""
+
+    id: str
+    chunk: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
 class Answer:
     """A response under way."""
 
     response: httpx.Response
-    #: Id of the last event that had one.
-    last_id: str = ""
-    #: Ids of all events, in order.
-    ids: list[str] = field(default_factory=list)
 
     @property
     def job(self) -> str:
@@ -53,18 +57,18 @@ class Answer:
             raise LostError(repr(error)) from error
         return whole
 
-    async def chunks(self) -> AsyncIterator[dict[str, Any] | None]:
-        """Each event's JSON; None is the end. Raises LostError where it does not come."""
+    async def events(self) -> AsyncIterator[Event]:
+        """Each event, the last with None. Raises LostError where that does not come."""
+        id_ = ""
         try:
             async for line in self.response.aiter_lines():
                 if line.startswith("id: "):
-                    self.last_id = line.removeprefix("id: ")
-                    self.ids.append(self.last_id)
+                    id_ = line.removeprefix("id: ")
                 elif line == "data: [DONE]":
-                    yield None
+                    yield Event("", None)
                     return
                 elif line.startswith("data: "):
-                    yield json.loads(line.removeprefix("data: "))
+                    yield Event(id_, json.loads(line.removeprefix("data: ")))
         except httpx.TransportError as error:
             raise LostError(repr(error)) from error
         raise LostError("the stream ended early")

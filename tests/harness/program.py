@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import enum
-import functools
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
 
-from penstock.process import die_with_parent
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.harness.processes import spawn
 
 
 class Role(enum.StrEnum):
@@ -58,16 +53,7 @@ class Program:
 
     def start(self) -> None:
         """Run the command; its output goes to the end of its log."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "penstock.cli", self.role.value, *self._arguments],
-                cwd=ROOT,
-                env={**os.environ, **self._environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=functools.partial(die_with_parent, signal.SIGKILL, parent_pid=os.getpid()),
-            )
+        self._process = spawn([self.role.value, *self._arguments], self._environment, self.log)
 
     def send(self, sig: signal.Signals) -> None:
         """Send a signal, if there is anybody to receive it."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
-import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,9 @@ import yaml
 from penstock.broker.embedded import EmbeddedRedis, ServerBinary
 from penstock.settings import Fsync, RedisSettings
 from penstock.settings.environment import variable
+from tests.harness.processes import free_port
 from tests.harness.program import Program, Role
+from tests.harness.readiness import answers_ok, tail
 from tests.waiting import eventually
 
 _START_S = 60.0
@@ -30,14 +30,6 @@ SIMULATED_POOL: dict[str, Any] = {
     "drain_grace_s": 2.0,
     "options": {"prefill_ms_base": 2.0, "prefill_us_per_token": 10.0, "itl_ms": 10.0, "allow_injection": True},
 }
-
-
-def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Stack:
@@ -100,8 +92,8 @@ class Stack:
 
     def wait_ready(self, within_s: float = _START_S) -> None:
         """Wait until every ingress can serve. Raises TimeoutError with the logs' ends."""
-        if not eventually(lambda: all(map(is_ready, self.urls)), within_s):
-            raise TimeoutError("\n".join(f"{program.log}:\n{_tail(program.log)}" for program in self.programs))
+        if not eventually(lambda: all(answers_ok(f"{url}/ready") for url in self.urls), within_s):
+            raise TimeoutError("\n".join(f"{program.log}:\n{tail(program.log)}" for program in self.programs))
 
     def stop(self) -> None:
         """End everything in order: what is stopped goes on first, so that it can."""
@@ -132,16 +124,3 @@ def running(folder: Path, pool: Mapping[str, Any] | None = None, **options: Any)
         yield stack
     finally:
         stack.stop()
-
-
-def is_ready(url: str) -> bool:
-    """Whether an ingress can serve."""
-    try:
-        with urllib.request.urlopen(f"{url}/ready", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
-def _tail(log: Path, characters: int = 2000) -> str:
-    return log.read_text(errors="replace")[-characters:] if log.exists() else "(no log)"

@@ -115,7 +115,7 @@ async def test_patience_outlasts_a_restart_and_finds_everything(proxy: Proxy, se
     job_id = await pool.queued()
     server.kill()
     waiting = asyncio.create_task(pool.submit())
-    await asyncio.to_thread(server.start)
+    server.spawn()
     assert isinstance((await waiting)[1], Accepted)
     assert await pool.state(job_id) is State.QUEUED
     await broker.close()

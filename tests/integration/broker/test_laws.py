@@ -45,7 +45,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     def __init__(self, url: str) -> None:
         super().__init__()
-        self._client: Any = redis.Redis.from_url(url)
+        self._client = _connected(url)
         self._keys = PoolKeys(POOL)
         self._is_flagged = not self._client.info("server")["redis_version"].startswith("6.")
         self._jobs: list[str] = []
@@ -280,6 +280,11 @@ class PoolMachine(RuleBasedStateMachine):
         except NoScriptError:
             reply = self._client.eval(source.text, len(call.keys), *call.keys, *call.args)
         return call.parse(reply)
+
+
+def _connected(url: str) -> Any:
+    """Redis-py's own hints mix up what its two clients return."""
+    return redis.Redis.from_url(url)
 
 
 def _pick(choices: list[T], index: int) -> T:

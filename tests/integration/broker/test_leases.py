@@ -97,6 +97,15 @@ async def test_a_beat_renews_the_lease_and_tells_the_state(pool: Pool) -> None:
     assert (record[b"beat"], record[b"state"], record[b"stats"]) == (b"1", b"draining", b"{}")
 
 
+async def test_the_bell_rings_for_a_new_leader_and_not_for_its_renewals(broker: Broker) -> None:
+    pool = Pool(broker)
+    await pool.lead()
+    assert await pool.redis.llen(pool.keys.bell) == 1
+    await pool.redis.delete(pool.keys.bell)
+    await pool.lead()
+    assert await pool.redis.llen(pool.keys.bell) == 0
+
+
 async def test_a_change_of_state_rings_the_bell(pool: Pool) -> None:
     await _beat(pool, "w.1", "ready")
     assert await pool.redis.llen(pool.keys.bell) == 0

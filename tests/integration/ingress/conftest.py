@@ -63,4 +63,3 @@ async def worker(redis_url: str) -> AsyncIterator[FakeWorker]:
     await it.start()
     yield it
     await it.stop()
-

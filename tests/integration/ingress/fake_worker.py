@@ -8,6 +8,7 @@ from penstock.broker.client import Broker
 from penstock.broker.holding import Claimed, Held, claim, emit, finish, register
 from penstock.broker.keys import PoolKeys
 from penstock.broker.leading import assign, lead
+from penstock.broker.script import Argument
 from penstock.broker.tail import Attach, Cancel, Tail
 from penstock.errors import EngineFailedError
 from penstock.frames import Delta, End, Failure, Generated, Result, encode_frame
@@ -49,7 +50,7 @@ class FakeWorker:
         """Lead the pool, and be ready for 64 jobs."""
         assert await self.broker.run(lead(POOL, _TOKEN, 600_000))
         name = self.instance.partition(".")[0]
-        fields = {"state": "ready", "slots": 64}
+        fields: dict[str, Argument] = {"state": "ready", "slots": 64}
         assert await self.broker.run(register(POOL, name, self.instance, "", fields)) == "registered"
 
     async def stop(self) -> None:
@@ -89,7 +90,9 @@ class FakeWorker:
         frame = encode_frame(self.instance, [delta])
         assert await self.broker.run(emit(POOL, self.instance, "", [frame], sends)) != "fenced"
 
-    async def end(self, hand: Hand, *pieces: str, end: End | None = None, response: bytes = b"", heard: bool = True) -> None:
+    async def end(
+        self, hand: Hand, *pieces: str, end: End | None = None, response: bytes = b"", heard: bool = True
+    ) -> None:
         """Generate the last tokens, if any, and end the job."""
         offset = len(hand.generated.tokens)
         tokens = _tokens(offset, pieces)
@@ -102,7 +105,10 @@ class FakeWorker:
         for wish, channel in hand.listeners if heard else []:
             notices += (channel, encode_frame(self.instance, [last if wish == "s" else everything]))
         result = Result(end, hand.generated, response)
-        assert await self.broker.run(finish(POOL, self.instance, hand.held, result, ttft_ms=5, notices=notices)) == "finished"
+        assert (
+            await self.broker.run(finish(POOL, self.instance, hand.held, result, ttft_ms=5, notices=notices))
+            == "finished"
+        )
 
     async def fail(self, hand: Hand, error: type[Exception] = EngineFailedError, message: str = "It broke.") -> None:
         """End the job with a failure."""
@@ -116,7 +122,7 @@ class FakeWorker:
         return found
 
     async def answer_attach(self, hand: Hand) -> Attach:
-        """Wait until an ingress asks for the job's tokens, and send it what it lacks, as well as all that comes later."""
+        """Wait until an ingress asks for the job's tokens; send it what it lacks, and all that comes later."""
         (asked, *_) = [one for one in await self.controls() if isinstance(one, Attach) and one.job == hand.held.job]
         wish, _, channel = asked.listener.partition(":")
         hand.claimed = _listening(hand.claimed, asked.listener)

@@ -13,7 +13,7 @@ from penstock.frames import Delta, encode_frame
 from penstock.job import State
 from tests.integration.ingress.conftest import Serve
 from tests.integration.ingress.fake_worker import FakeWorker
-from tests.integration.ingress.serving import CHAT, Serving, begun, content, joined
+from tests.integration.ingress.serving import CHAT, Serving, begun, joined
 
 
 async def test_a_lost_frame_is_asked_for_and_nothing_is_missing(client: httpx.AsyncClient, worker: FakeWorker) -> None:
@@ -107,9 +107,7 @@ async def test_an_unreadable_frame_is_passed_over(ingress: Serving, worker: Fake
         assert joined(await sse.rest()) == "b"
 
 
-async def test_a_stream_follows_its_job_to_another_worker(
-    ingress: Serving, worker: FakeWorker, redis_url: str
-) -> None:
+async def test_a_stream_follows_its_job_to_another_worker(ingress: Serving, worker: FakeWorker, redis_url: str) -> None:
     async with begun(ingress.client, worker, "a") as (sse, hand):
         await worker.broker.commands.hset(worker.keys.job(hand.held.job), "worker", "w.2")
         other = FakeWorker(Broker(Endpoint.parse(redis_url)), "w.2")

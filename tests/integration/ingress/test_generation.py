@@ -83,7 +83,9 @@ async def test_a_completion_has_its_own_shape(client: httpx.AsyncClient, worker:
 
 async def test_a_rich_stream_is_relayed_as_the_worker_wrote_it(client: httpx.AsyncClient, worker: FakeWorker) -> None:
     async with asyncio.TaskGroup() as group:
-        group.create_task(take_and_end(worker, '{"choices":[],"x":1}\n{"choices":[],"x":2}', "", '{"choices":[],"x":3}'))
+        group.create_task(
+            take_and_end(worker, '{"choices":[],"x":1}\n{"choices":[],"x":2}', "", '{"choices":[],"x":3}')
+        )
         async with streaming(client, {**STREAM, "logprobs": True}) as sse:
             events = await sse.rest()
 
@@ -142,10 +144,17 @@ async def test_a_failure_in_the_middle_is_an_error_event(client: httpx.AsyncClie
         await worker.fail(hand, EngineFailedError)
         ((_, data),) = await sse.rest()
 
-    assert data["error"] == {"message": "It broke.", "type": "server_error", "param": "messages", "code": "engine_error"}
+    assert data["error"] == {
+        "message": "It broke.",
+        "type": "server_error",
+        "param": "messages",
+        "code": "engine_error",
+    }
 
 
-async def test_an_expired_job_is_a_503_that_says_when_to_come_back(client: httpx.AsyncClient, worker: FakeWorker) -> None:
+async def test_an_expired_job_is_a_503_that_says_when_to_come_back(
+    client: httpx.AsyncClient, worker: FakeWorker
+) -> None:
     async def work() -> None:
         failure = Failure("OverloadedError", "No worker took the job within 60 s.")
         await worker.end(await worker.take(), end=End(State.FAILED, failure=failure))
@@ -280,6 +289,12 @@ async def test_nothing_is_left_of_ended_requests(ingress: Serving, worker: FakeW
     await until(lambda: nobody_listens(ingress))
     assert not ingress.context.relay.holes
     assert not ingress.context.errands
+
+
+async def test_a_clients_trace_goes_on_in_its_job(client: httpx.AsyncClient, worker: FakeWorker) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with begun(client, worker, "a", headers={"traceparent": parent}) as (_, hand):
+        assert hand.claimed.trace == f"traceparent={parent}"
 
 
 async def take_and_end(worker: FakeWorker, *pieces: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ingress import responses
 from penstock.broker.tail import Cancel
 from penstock.errors import EngineFailedError
 from penstock.frames import End
@@ -23,7 +24,9 @@ KEPT = {"x-penstock-keep": "true"}
 USAGE = {**STREAM, "stream_options": {"include_usage": True}}
 
 
-async def finished(client: httpx.AsyncClient, worker: FakeWorker, *pieces: str, body: dict[str, Any] | None = None) -> str:
+async def finished(
+    client: httpx.AsyncClient, worker: FakeWorker, *pieces: str, body: dict[str, Any] | None = None
+) -> str:
     """The id of a completed job."""
     sending = asyncio.create_task(client.post("/v1/chat/completions", json=body or STREAM))
     hand = await worker.take()
@@ -198,7 +201,9 @@ async def test_a_place_that_is_not_in_the_stream_is_a_400(
     assert response.json()["error"]["param"] == "after"
 
 
-async def test_a_vanished_job_ends_its_event_stream_with_an_error(client: httpx.AsyncClient, worker: FakeWorker) -> None:
+async def test_a_vanished_job_ends_its_event_stream_with_an_error(
+    client: httpx.AsyncClient, worker: FakeWorker
+) -> None:
     async with begun(client, worker, "a", headers=KEPT) as (_, hand):
         pass
     async with following(client, hand.held.job, "1") as sse:
@@ -206,3 +211,23 @@ async def test_a_vanished_job_ends_its_event_stream_with_an_error(client: httpx.
         ((_, data),) = await sse.rest()
 
     assert data["error"]["code"] == "not_found"
+
+
+async def test_an_idle_event_stream_shows_that_it_lives_without_an_empty_event(
+    client: httpx.AsyncClient, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(responses, "_PING_S", 0.05)
+    async with begun(client, worker, "a", headers=KEPT) as (_, hand):
+        pass
+    async with client.stream("GET", f"/v1/jobs/{hand.held.job}/events") as response:
+        raw = response.aiter_raw()
+        seen = b""
+        while seen.count(b": ping\n") < 3:
+            seen += await anext(raw)
+        await worker.answer_attach(hand)
+        await worker.end(hand, "b")
+        async for part in raw:
+            seen += part
+
+    assert b": ping\n\n" not in seen
+    assert seen.endswith(b"data: [DONE]\n\n")

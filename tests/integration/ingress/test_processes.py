@@ -109,11 +109,10 @@ async def test_a_stream_that_outlasts_the_grace_can_be_resumed_elsewhere(
 ) -> None:
     leaving = start(drain_grace_s=0.3)
     await until(leaving.answers)
-    async with leaving.client as client:
+    async with leaving.client as client, begun(client, worker, "a") as (sse, hand):
+        leaving.process.terminate()
         with pytest.raises(httpx.RemoteProtocolError):
-            async with begun(client, worker, "a") as (sse, hand):
-                leaving.process.terminate()
-                await sse.rest()
+            await sse.rest()
     assert await leaving.ended() == 0
 
     job = (await ingress.client.get(f"/v1/jobs/{hand.held.job}")).json()

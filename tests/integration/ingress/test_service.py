@@ -153,9 +153,7 @@ async def test_no_other_origin_may_call_by_default(client: httpx.AsyncClient) ->
 async def test_a_configured_origin_may_call_and_see_the_job_id(serve: Serve, worker: FakeWorker) -> None:
     client = (await serve(cors_origins=("https://example.org",))).client
     headers = {"origin": "https://example.org"}
-    asked = await client.options(
-        "/v1/chat/completions", headers={**headers, "access-control-request-method": "POST"}
-    )
+    asked = await client.options("/v1/chat/completions", headers={**headers, "access-control-request-method": "POST"})
     async with begun(client, worker, "a", headers=headers) as (sse, _):
         answered = sse.response.headers
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -18,19 +17,12 @@ from penstock.settings import EngineName, PoolSettings, SchedulerSettings
 from scheduler.duties import fulfil
 from scheduler.leader import Candidate
 from scheduler.term import rest
+from tests.eventual import until
 from tests.integration.broker.pool import POOL, Pool
 
 #: Short enough that a test need not wait long for what takes its time.
 LEASE_TTL_S = 0.6
 LEADER_TTL_S = 0.6
-
-
-async def until(condition: Callable[[], Awaitable[bool]], within_s: float = 10.0) -> None:
-    """Poll until a condition holds; fails where it does not in time."""
-    deadline = time.monotonic() + within_s
-    while not await condition():
-        assert time.monotonic() < deadline, "it never came true"
-        await asyncio.sleep(0.01)
 
 
 def pool_settings(**changes: Any) -> PoolSettings:

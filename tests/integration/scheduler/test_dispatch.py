@@ -7,8 +7,9 @@ import asyncio
 from penstock.broker import observing
 from penstock.frames import encode_generated
 from penstock.job import JobClass, State
+from tests.eventual import until
 from tests.integration.broker.pool import Pool, tokens
-from tests.integration.scheduler.stage import StageWorker, inbox_of, scheduling, until, working
+from tests.integration.scheduler.stage import StageWorker, inbox_of, scheduling, working
 
 
 async def test_a_job_that_comes_while_all_is_quiet_is_assigned_at_once(pool: Pool) -> None:
@@ -88,7 +89,7 @@ async def test_many_clients_at_once_lose_nothing(pool: Pool) -> None:
         await until(all_are_held)
         held = {one.job for one in await pool.inbox("a.1") + await pool.inbox("b.1")}
     assert held == set(jobs)
-    assert await pool.broker.commands.hgetall(pool.keys.lane_counts) == {}
+    assert await pool.redis.hgetall(pool.keys.lane_counts) == {}
 
 
 async def _queued_later(pool: Pool, tenant: str) -> str:
@@ -103,4 +104,13 @@ async def _queued_later(pool: Pool, tenant: str) -> str:
 
 
 async def _is_led(pool: Pool) -> bool:
-    return bool(await pool.broker.commands.exists(pool.keys.leader))
+    return bool(await pool.redis.exists(pool.keys.leader))
+
+
+async def test_what_was_accepted_is_assigned_though_redis_takes_no_more(pool: Pool) -> None:
+    job_id = await pool.queued()
+    async with working(pool, "w.1"):
+        await pool.redis.config_set("maxmemory", 1)
+        async with scheduling(pool.broker):
+            (held,) = await inbox_of(pool, "w.1", 1)
+    assert held.job == job_id

@@ -5,8 +5,9 @@ from __future__ import annotations
 from penstock.broker import holding
 from penstock.frames import encode_generated
 from penstock.job import State
+from tests.eventual import until
 from tests.integration.broker.pool import POOL, Pool, tokens
-from tests.integration.scheduler.stage import inbox_of, listening, scheduling, until, working
+from tests.integration.scheduler.stage import inbox_of, listening, scheduling, working
 
 
 async def test_a_job_that_no_worker_takes_in_time_expires_and_its_client_hears_why(pool: Pool) -> None:
@@ -21,7 +22,7 @@ async def test_a_job_that_no_worker_takes_in_time_expires_and_its_client_hears_w
     assert "within 0.2 s" in last.end.failure.message
     job = await pool.read(job_id)
     assert (job.state, job.entry) == (State.EXPIRED, "")
-    assert not await pool.broker.commands.exists(pool.keys.lane_counts, pool.keys.live)
+    assert not await pool.redis.exists(pool.keys.lane_counts, pool.keys.live)
 
 
 async def test_what_an_expired_job_had_generated_is_kept(pool: Pool) -> None:
@@ -61,7 +62,7 @@ async def test_a_job_that_runs_too_long_is_ended_and_its_worker_told(pool: Pool)
 
 
 async def test_strays_at_the_head_do_not_hide_who_is_overdue_behind_them(pool: Pool) -> None:
-    await pool.broker.commands.zadd(pool.keys.live, {f"sim-{number}": number for number in range(150)})
+    await pool.redis.zadd(pool.keys.live, {f"sim-{number}": number for number in range(150)})
     job_id = await pool.queued(queue_timeout_ms=1)
     async with scheduling(pool.broker):
         await until(lambda: _none_live(pool))
@@ -78,7 +79,7 @@ async def test_the_overdue_job_of_a_lost_worker_is_left_to_the_reaper(pool: Pool
 
 
 async def _none_live(pool: Pool) -> bool:
-    return not await pool.broker.commands.exists(pool.keys.live)
+    return not await pool.redis.exists(pool.keys.live)
 
 
 async def _is_queued(pool: Pool, job_id: str) -> bool:

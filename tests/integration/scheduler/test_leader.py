@@ -15,12 +15,13 @@ from pathlib import Path
 import yaml
 
 from penstock.job import State
+from tests.eventual import until
 from tests.integration.broker.pool import POOL, Pool
-from tests.integration.scheduler.stage import LEADER_TTL_S, inbox_of, scheduling, until, working
+from tests.integration.scheduler.stage import LEADER_TTL_S, inbox_of, scheduling, working
 
 
 async def _leader(pool: Pool) -> str:
-    return (await pool.broker.commands.get(pool.keys.leader) or b"").decode()
+    return (await pool.redis.get(pool.keys.leader) or b"").decode()
 
 
 async def _is_led(pool: Pool) -> bool:
@@ -46,7 +47,7 @@ async def test_a_leader_that_was_deposed_is_refused_and_stands_by(pool: Pool) ->
     async with scheduling(pool.broker), working(pool, "w.1"):
         await until(lambda: _is_led(pool))
         before = await _leader(pool)
-        await pool.broker.commands.set(pool.keys.leader, "usurper:9", px=500)
+        await pool.redis.set(pool.keys.leader, "usurper:9", px=500)
         job_id = await pool.queued()
         assert await pool.try_assign(job_id, "w.1", token=before) == "not_leader"
         # It wins the next term under another token, and only then assigns.
@@ -87,7 +88,7 @@ async def _leads_another(pool: Pool, before: str) -> bool:
 
 async def _stands_by(pool: Pool) -> bool:
     """Whether two schedulers have drawn an epoch."""
-    return int(await pool.broker.commands.get(pool.keys.epochs) or 0) >= 2
+    return int(await pool.redis.get(pool.keys.epochs) or 0) >= 2
 
 
 @contextmanager

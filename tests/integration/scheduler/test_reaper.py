@@ -16,6 +16,7 @@ from penstock.errors import BrokerUnavailableError
 from penstock.frames import Generated
 from penstock.job import State
 from penstock.settings import RedisSettings
+from tests.eventual import until
 from tests.integration.broker.pool import POOL, Pool, tokens
 from tests.integration.scheduler.stage import (
     LEASE_TTL_S,
@@ -23,7 +24,6 @@ from tests.integration.scheduler.stage import (
     listening,
     pool_settings,
     scheduling,
-    until,
     working,
 )
 
@@ -47,8 +47,8 @@ async def test_the_job_of_a_worker_that_falls_silent_goes_on_from_its_journal(po
     assert isinstance(claimed, Claimed)
     assert (again.job, again.fence, claimed.prefix) == (held.job, 2, tokens(5))
     assert (await pool.read(held.job)).losses == 1
-    assert await pool.broker.commands.smembers(pool.keys.instances) == {b"x.1"}
-    assert not await pool.broker.commands.exists(pool.keys.journal("w.1"), pool.keys.inbox("w.1"))
+    assert await pool.redis.smembers(pool.keys.instances) == {b"x.1"}
+    assert not await pool.redis.exists(pool.keys.journal("w.1"), pool.keys.inbox("w.1"))
 
 
 async def test_a_checkpoint_and_the_journal_behind_it_make_one_text(pool: Pool) -> None:
@@ -97,7 +97,7 @@ async def test_a_job_that_takes_three_workers_with_it_becomes_a_dead_letter_with
                 await until(lambda: _is_not(pool, job_id, State.RUNNING))
         await until(lambda: _is(pool, job_id, State.DEAD_LETTERED))
         last = await heard()
-    ((_, letter),) = await pool.broker.commands.xrange(pool.keys.dead_letters)
+    ((_, letter),) = await pool.redis.xrange(pool.keys.dead_letters)
     losses = json.loads(letter[b"evidence"])
     assert letter[b"j"].decode() == job_id
     assert [(loss["worker"], loss["why"], loss["tokens"]) for loss in losses] == [
@@ -139,7 +139,7 @@ async def test_an_instance_that_redis_forgot_gives_its_jobs_back(pool: Pool) -> 
     async with working(pool, "w.1", slots=1), scheduling(pool.broker):
         job_id = await pool.queued()
         await inbox_of(pool, "w.1", 1)
-        await pool.broker.commands.delete(pool.keys.worker("w.1"))
+        await pool.redis.delete(pool.keys.worker("w.1"))
         await until(lambda: _is(pool, job_id, State.QUEUED))
     assert (await pool.read(job_id)).losses == 0
 

@@ -187,3 +187,24 @@ async def test_a_crash_in_the_middle_of_a_token_loses_none_of_those_before(start
     assert 18 <= len(heard.tokens) <= 19
     quick = await ended(pool, (await pool.assigned(successor, body=body(max_tokens=2))).job)
     assert quick.state is State.COMPLETED
+
+
+async def test_a_worker_stopped_past_its_lease_writes_nothing_more_and_begins_anew(
+    start: Start, pool: Pool, ear: Ear
+) -> None:
+    start()
+    (instance,) = await ready(pool)
+    held = await pool.assigned(instance, body=body(max_tokens=2000), listeners=ear.stream)
+    await ear.tokens(held.job, 3)
+    worker = psutil.Process(await pid_of(pool, instance))
+    worker.suspend()
+    await pool.lose(instance)
+    written = await pool.broker.commands.xlen(pool.keys.journal(instance))
+    worker.resume()
+    async with asyncio.timeout(DEADLINE_S):
+        while (successor := (await ready(pool))[0]) == instance:
+            await asyncio.sleep(0.01)
+    assert await pid_of(pool, successor) == worker.pid
+    assert await pool.broker.commands.xlen(pool.keys.journal(instance)) == written
+    raw = body(max_tokens=3)
+    assert (await ended(pool, (await pool.assigned(successor, body=raw)).job)).state is State.COMPLETED

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.admission import MAX_RETRY_AFTER_S, Admitted, Lane, Reason, Refused, decide, rate_limit_headers, retry_after_s
+from ingress.admission import (
+    MAX_RETRY_AFTER_S,
+    Admitted,
+    Lane,
+    Reason,
+    Refused,
+    decide,
+    rate_limit_headers,
+    retry_after_s,
+)
 from ingress.drain import DrainRate
 from penstock.broker.submission import Accepted, Exists, LaneFull
 from penstock.errors import IdempotencyConflictError, QueueFullError

@@ -23,7 +23,9 @@ def test_a_key_names_its_tenant(header: str) -> None:
     assert tenant_of(header, KEYS) == "tb"
 
 
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic sk-a", "sk-a", "Bearer sk-c", "Bearer sk-a sk-b"])
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer ", "Basic sk-a", "sk-a", "Bearer sk-c", "Bearer sk-a sk-b"]
+)
 def test_anything_else_is_refused(header: str | None) -> None:
     with pytest.raises(UnauthorizedError):
         tenant_of(header, KEYS)

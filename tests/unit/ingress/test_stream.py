@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 
 from ingress.chunks import TextChunks
 from ingress.events import DONE, PlainEvents
+from ingress.outbox import Outbox
 from ingress.stream import Stream
 from penstock.frames import Delta, End
 from tests.unit.ingress.samples import COMPLETED, FAILED, envelope, watch
 
 EVENTS = PlainEvents(TextChunks(envelope()))
+OUTBOX = Outbox()
 
 
 class FakeConnection:
@@ -21,16 +23,28 @@ class FakeConnection:
         self.room = room
         self.sent = b""
         self.was_cut = False
+        self.on_full: Callable[[], None] | None = None
         self.on_writable: Callable[[], None] | None = None
+
+    @property
+    def transport(self) -> FakeConnection:
+        return self
 
     @property
     def is_full(self) -> bool:
         return self.room <= 0
 
+    def write(self, chunk: bytes) -> None:
+        size, _, body = chunk.partition(b"\r\n")
+        assert len(body) == int(size, 16) + 2
+        self.write_chunk(body[:-2])
+
     def write_chunk(self, body: bytes) -> None:
         assert body
         self.room -= 1
         self.sent += body
+        if self.is_full and self.on_full is not None:
+            self.on_full()
 
     def cut_slow_reader(self) -> None:
         self.was_cut = True
@@ -42,7 +56,7 @@ class FakeConnection:
 
 
 def opened(connection: FakeConnection, *, buffer_bytes: int = 10**6) -> Stream:
-    stream = Stream("sim-1", watch(), buffer_bytes=buffer_bytes)
+    stream = Stream("sim-1", watch(), OUTBOX, buffer_bytes=buffer_bytes)
     stream.open(connection, EVENTS)  # type: ignore[arg-type]
     return stream
 
@@ -51,20 +65,32 @@ def delta(start: int, pieces: list[str], *, fence: int = 1, end: End | None = No
     return Delta("sim-1", fence, start, list(range(start, start + len(pieces))), pieces, end)
 
 
+def feed(stream: Stream, *frame: Delta) -> None:
+    """As the relay does with a frame."""
+    for one in frame:
+        stream.feed(one)
+    OUTBOX.flush()
+
+
 def whole(pieces: list[str], end: End = COMPLETED) -> bytes:
     return EVENTS.opening() + EVENTS.of(pieces, 0) + EVENTS.closing(end, len(pieces))
 
 
+def sent(connection: FakeConnection, stream: Stream) -> bytes:
+    """All the client gets: the response ends with the stream's last words."""
+    return connection.sent + stream.last_words
+
+
 async def test_what_came_before_the_opening_is_written_then() -> None:
-    stream = Stream("sim-1", watch(), buffer_bytes=1000)
-    stream.feed(delta(0, ["a", "b"]))
+    stream = Stream("sim-1", watch(), OUTBOX, buffer_bytes=1000)
+    feed(stream, delta(0, ["a", "b"]))
     connection = FakeConnection()
 
     assert stream.began.done()
     stream.open(connection, EVENTS)  # type: ignore[arg-type]
-    stream.feed(delta(2, ["c"], end=COMPLETED))
+    feed(stream, delta(2, ["c"], end=COMPLETED))
 
-    assert connection.sent == whole(["a", "b", "c"])
+    assert sent(connection, stream) == whole(["a", "b", "c"])
     assert stream.over.done()
 
 
@@ -75,25 +101,25 @@ async def test_however_slowly_it_is_read_the_stream_is_the_same(steps: list[tupl
     pieces: list[str] = []
     for tokens, read in steps:
         news = [f"t{len(pieces) + at}" for at in range(tokens)]
-        stream.feed(delta(len(pieces), news))
+        feed(stream, delta(len(pieces), news))
         pieces += news
         if read:
             connection.read(read)
-    stream.feed(delta(len(pieces), [], end=COMPLETED))
+    feed(stream, delta(len(pieces), [], end=COMPLETED))
     while not stream.over.done():
         connection.read(1)
 
-    assert connection.sent == whole(pieces)
+    assert sent(connection, stream) == whole(pieces)
 
 
 async def test_a_reader_that_falls_behind_too_far_is_cut_off() -> None:
     connection = FakeConnection(room=0)
     stream = opened(connection, buffer_bytes=1000)
     for at in range(4):
-        stream.feed(delta(at, ["x"]))
+        feed(stream, delta(at, ["x"]))
     assert not connection.was_cut
 
-    stream.feed(delta(4, ["x"]))
+    feed(stream, delta(4, ["x"]))
     assert connection.was_cut
 
 
@@ -101,58 +127,67 @@ async def test_a_replay_does_not_make_a_reader_slow() -> None:
     connection = FakeConnection(room=3)
     stream = opened(connection, buffer_bytes=1000)
     pieces = [f"t{at}" for at in range(1000)]
-    stream.feed(delta(0, pieces, end=COMPLETED))
+    feed(stream, delta(0, pieces, end=COMPLETED))
     assert not connection.was_cut
 
     while not stream.over.done():
         connection.read(1)
-    assert connection.sent == whole(pieces)
+    assert sent(connection, stream) == whole(pieces)
 
 
 async def test_a_failure_in_the_middle_ends_with_an_error_and_without_done() -> None:
     connection = FakeConnection()
     stream = opened(connection)
-    stream.feed(delta(0, ["a"]))
-    stream.feed(delta(1, [], end=FAILED))
+    feed(stream, delta(0, ["a"]))
+    feed(stream, delta(1, [], end=FAILED))
 
-    assert connection.sent == whole(["a"], FAILED)
-    assert DONE not in connection.sent
+    assert sent(connection, stream) == whole(["a"], FAILED)
+    assert DONE not in sent(connection, stream)
 
 
 async def test_another_text_than_was_shown_ends_as_worker_lost() -> None:
     connection = FakeConnection()
     stream = opened(connection)
-    stream.feed(delta(0, ["a", "b"]))
-    stream.feed(Delta("sim-1", 2, 0, [9, 9, 9], ["x", "y", "z"]))
+    feed(stream, delta(0, ["a", "b"]))
+    feed(stream, Delta("sim-1", 2, 0, [9, 9, 9], ["x", "y", "z"]))
 
-    assert b'"type":"worker_lost"' in connection.sent
+    assert b'"type":"worker_lost"' in sent(connection, stream)
     assert stream.over.done()
 
 
 async def test_an_answer_that_is_shorter_than_what_was_shown_ends_as_worker_lost() -> None:
     connection = FakeConnection()
     stream = opened(connection)
-    stream.feed(delta(0, ["a", "b", "c"]))
-    stream.feed(delta(0, ["a"], fence=2, end=COMPLETED))
+    feed(stream, delta(0, ["a", "b", "c"]))
+    feed(stream, delta(0, ["a"], fence=2, end=COMPLETED))
 
-    assert b'"type":"worker_lost"' in connection.sent
+    assert b'"type":"worker_lost"' in sent(connection, stream)
 
 
 async def test_a_restart_before_anything_was_shown_is_not_seen() -> None:
     connection = FakeConnection()
     stream = opened(connection)
-    stream.feed(delta(0, ["", ""]))
-    stream.feed(Delta("sim-1", 2, 0, [9, 9], ["x", "y"], COMPLETED))
+    feed(stream, delta(0, ["", ""]))
+    feed(stream, Delta("sim-1", 2, 0, [9, 9], ["x", "y"], COMPLETED))
 
-    assert connection.sent == whole(["x", "y"])
+    assert sent(connection, stream) == whole(["x", "y"])
 
 
 async def test_after_the_client_is_gone_nothing_is_written() -> None:
     connection = FakeConnection()
     stream = opened(connection)
     stream.abandon()
-    sent = connection.sent
-    stream.feed(delta(0, ["a"], end=COMPLETED))
+    before = connection.sent
+    feed(stream, delta(0, ["a"]))
 
-    assert connection.sent == sent
+    assert connection.sent == before
     assert stream.is_abandoned
+
+
+async def test_one_frame_may_bring_several_deltas_in_either_way() -> None:
+    connection = FakeConnection()
+    stream = opened(connection)
+    feed(stream, delta(0, ["a"]))
+    feed(stream, delta(1, ["b"]), delta(2, ["c", "d"]), delta(4, ["e"]), delta(5, ["f"], end=COMPLETED))
+
+    assert sent(connection, stream) == whole(["a", "b", "c", "d", "e", "f"])

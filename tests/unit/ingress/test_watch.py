@@ -20,7 +20,8 @@ def test_silence_makes_us_ask_after_one_second_and_then_ever_less_often() -> Non
 def test_hearing_something_makes_us_patient_for_a_second_again() -> None:
     it = watch()
     it.asked(1.0)
-    it.heard(10.0)
+    assert it.heard(10.0, 1)
+    assert not it.heard(10.5, 1)
 
     assert not it.is_due(10.9)
     assert it.is_due(11.0)

@@ -50,8 +50,10 @@ def continued(params: SamplingParams, done: Sequence[int]) -> SamplingParams:
     rest.logit_bias = continued_bias(params.logit_bias or {}, done, params.frequency_penalty, params.presence_penalty)
     if params.presence_penalty:
         rest.extra_args = (params.extra_args or {}) | {PENALISED: sorted(set(done))}
-    # The log probabilities of `done` itself, which are now the prompt's.
-    rest.prompt_logprobs = params.logprobs
+    if params.logprobs is not None:
+        # The log probabilities of `done` itself, which are now the prompt's: vLLM has them only of what it computes.
+        rest.prompt_logprobs = params.logprobs
+        rest.skip_reading_prefix_cache = True
     return rest
 
 

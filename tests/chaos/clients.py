@@ -1,0 +1,148 @@
+"""Clients of every kind, each with its own idea of what to do when something goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+
+from tests.chaos.errand import Errand
+from tests.chaos.ledger import Ledger
+from tests.chaos.orders import OrderBook
+from tests.chaos.wire import LostError, RefusedError, Wire, text_of
+
+
+async def waits(errand: Errand) -> None:
+    """Wants the whole answer at once; sends the same again, with its key, until it comes."""
+    while not errand.entry.is_served:
+        with suppress(LostError, RefusedError):
+            async with errand.submit(is_streamed=False) as answer:
+                errand.entry.read("answer", text_of(await answer.json()), is_whole=True)
+                return
+        await errand.pause()
+
+
+async def streams_again(errand: Errand) -> None:
+    """Streams; where that breaks off, sends the same again and reads from the start."""
+    while not errand.entry.is_served:
+        with suppress(LostError, RefusedError):
+            async with errand.submit() as answer:
+                await errand.collect(answer)
+                return
+        await errand.pause()
+
+
+async def resumes(errand: Errand) -> None:
+    """Streams; where that breaks off, reads the job's events, resuming wherever those break off."""
+    if not await _begin(errand):
+        await errand.follow()
+
+
+async def polls(errand: Errand) -> None:
+    """Looks at the first chunks, goes away, and comes back for the result and for a replay of it."""
+    await _begin(errand, most_chunks=errand.random.randint(1, 8))
+    job = await errand.poll()
+    if job["result"] is not None:
+        errand.entry.read("result", text_of(job["result"]), is_whole=True)
+        await errand.follow()
+
+
+async def is_twins(errand: Errand) -> None:
+    """Sends the order twice at the same time; both get the one job's whole answer."""
+    await asyncio.gather(streams_again(errand), waits(errand))
+
+
+async def cancels(errand: Errand) -> None:
+    """Starts to read, then ends the job, twice to be sure."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(errand.random.uniform(0.05, 1.5)):
+            await _begin(errand)
+    if errand.entry.job is not None:
+        await errand.cancel()
+        await errand.cancel()
+        await errand.poll()
+
+
+async def leaves(errand: Errand) -> None:
+    """Starts to read, and goes away without a word: nobody wants the job any more."""
+    async with errand.submit() as answer:
+        await errand.collect(answer, most_chunks=errand.random.randint(1, 8))
+
+
+async def takes_what_comes(errand: Errand) -> None:
+    """Streams without a key; where that breaks off, that was it."""
+    async with errand.submit() as answer:
+        await errand.collect(answer)
+
+
+async def _begin(errand: Errand, *, most_chunks: int | None = None) -> bool:
+    """Stream as far as it goes; whether that was all. Raises LostError, RefusedError if nobody took the order."""
+    try:
+        async with errand.submit() as answer:
+            return await errand.collect(answer, most_chunks=most_chunks)
+    except LostError:
+        if errand.entry.job is None:
+            raise
+        return False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A client's habits."""
+
+    behave: Callable[[Errand], Awaitable[None]]
+    #: How many of all clients, relatively, are so.
+    share: int
+    #: It goes on until it has the whole answer.
+    insists: bool = False
+    #: It may end its job, or have it ended by going away.
+    cancels: bool = False
+    #: It sends an Idempotency-Key, and asks for the job to be kept.
+    has_key: bool = True
+
+
+KINDS = (
+    Kind(waits, 3, insists=True),
+    Kind(streams_again, 3, insists=True),
+    Kind(resumes, 5, insists=True),
+    Kind(polls, 3, insists=True),
+    Kind(is_twins, 1, insists=True),
+    Kind(cancels, 2, cancels=True),
+    Kind(leaves, 1, cancels=True, has_key=False),
+    Kind(takes_what_comes, 2, cancels=True, has_key=False),
+)
+
+
+@dataclass
+class Crowd:
+    """As many clients as it takes, each with one order after the other."""
+
+    seed: int
+    book: OrderBook
+    ledger: Ledger
+    wire: Wire
+    urls: list[str]
+    is_open: bool = True
+
+    async def keep_coming(self) -> None:
+        """One client after the other, until closing time."""
+        while self.is_open:
+            await self._one()
+
+    async def _one(self) -> None:
+        order = self.book.next()
+        random = Random(f"{self.seed}/client/{order.number}")
+        (kind,) = random.choices(KINDS, [kind.share for kind in KINDS])
+        name = kind.behave.__name__
+        entry = self.ledger.open(order, name, insists=kind.insists, may_be_cancelled=kind.cancels)
+        key = f"chaos-{self.seed}-{order.number}" if kind.has_key else ""
+        errand = Errand(entry, random, self.wire, self.urls, key)
+        while not entry.is_served:
+            with suppress(LostError, RefusedError):
+                await kind.behave(errand)
+                return
+            if not kind.insists:
+                return
+            await errand.pause()

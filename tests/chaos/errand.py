@@ -1,0 +1,157 @@
+"""One client with one order: how it asks, and how it goes on when the answer breaks off."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from tests.chaos.ledger import Entry
+from tests.chaos.wire import Answer, LostError, RefusedError, Wire, text_of
+
+#: Errors that end a job for good although nobody asked for its end.
+_FATAL = frozenset({"worker_lost", "engine_error", "run_timeout"})
+_CANCELLED = "job_cancelled"
+#: Of all events, how many a reader stops at to go on elsewhere.
+_WHIMS = 0.01
+
+
+@dataclass
+class Errand:
+    """What a client has in hand."""
+
+    entry: Entry
+    random: Random
+    wire: Wire
+    urls: list[str]
+    #: Sent again with every attempt, so that all are one job; "" for a client that tries only once.
+    key: str = ""
+
+    @asynccontextmanager
+    async def submit(self, *, is_streamed: bool = True) -> AsyncIterator[Answer]:
+        """Send the order to any ingress. Raises LostError, RefusedError."""
+        entry, url = self.entry, self._url
+        headers = {"idempotency-key": self.key, "x-penstock-keep": "true"} if self.key else {}
+        body = {**entry.order.body, "stream": is_streamed}
+        entry.note(f"submits to {url}")
+        entry.unanswered += 1
+        try:
+            async with self.wire.ask("POST", url + entry.order.path, json=body, headers=headers) as answer:
+                entry.unanswered -= 1
+                self._acknowledge(answer.job)
+                yield answer
+        except LostError as error:
+            entry.note(f"lost: {error}")
+            raise
+        except RefusedError as error:
+            # One with a job id says that the job may exist.
+            entry.unanswered -= error.job is None
+            self._consider(error)
+            raise
+
+    async def collect(self, answer: Answer, *, most_chunks: int | None = None) -> bool:
+        """Read the answer's stream; returns whether it was all. Raises LostError."""
+        text, count = "", 0
+        is_whole = False
+        try:
+            async for event in answer.events():
+                if event.chunk is None:
+                    is_whole = True
+                    break
+                text += self._text(event.chunk)
+                count += 1
+                if count == most_chunks:
+                    break
+        finally:
+            self.entry.read("stream", text, is_whole=is_whole)
+        return is_whole
+
+    async def follow(self) -> None:
+        """Read the job's events to the end, going on at any ingress wherever they break off."""
+        text, after = "", ""
+        while True:
+            url = f"{self._url}/v1/jobs/{self.entry.job}/events"
+            try:
+                async with self.wire.ask("GET", url, params={"after": after} if after else {}) as answer:
+                    async for event in answer.events():
+                        if event.chunk is None:
+                            self.entry.read("events", text, is_whole=True)
+                            return
+                        self._check_order(after, event.id)
+                        text += self._text(event.chunk)
+                        after = event.id
+                        if self.random.random() < _WHIMS:
+                            break
+            except LostError as error:
+                self.entry.note(f"events after {after} lost: {error}")
+            except RefusedError as error:
+                self._consider(error)
+            await self.pause()
+
+    async def poll(self) -> dict[str, Any]:
+        """Ask for the job until it has ended; returns it."""
+        while True:
+            job = await self.ask_once("GET")
+            if job is not None and self.entry.polled(job):
+                return job
+            await self.pause()
+
+    async def cancel(self) -> None:
+        """Ask for the job's end until somebody has heard it."""
+        while (job := await self.ask_once("DELETE")) is None:
+            await self.pause()
+        self.entry.polled(job)
+
+    async def ask_once(self, method: str) -> dict[str, Any] | None:
+        """The job as an ingress sees it, or None if it did not say."""
+        try:
+            async with self.wire.ask(method, f"{self._url}/v1/jobs/{self.entry.job}") as answer:
+                return await answer.json()
+        except LostError as error:
+            self.entry.note(f"{method} lost: {error}")
+        except RefusedError as error:
+            self._consider(error)
+        return None
+
+    async def pause(self) -> None:
+        """Before the next attempt."""
+        await asyncio.sleep(self.random.uniform(0.1, 0.6))
+
+    @property
+    def _url(self) -> str:
+        return self.random.choice(self.urls)
+
+    def _acknowledge(self, job: str) -> None:
+        if self.entry.job not in (None, job):
+            self.entry.complaints.append(f"two jobs for one order: {self.entry.job} and {job}")
+        self.entry.job = job
+        self.entry.note(f"acknowledged as {job}")
+
+    def _check_order(self, before: str, id_: str) -> None:
+        if before and _position(id_) <= _position(before):
+            self.entry.complaints.append(f"event {id_} came after event {before}")
+
+    def _text(self, chunk: dict[str, Any]) -> str:
+        """Raises LostError for an error in the stream, for that is its end."""
+        if "error" not in chunk:
+            return text_of(chunk)
+        self._complain(chunk["error"])
+        raise LostError(f"error event: {chunk['error']}")
+
+    def _consider(self, error: RefusedError) -> None:
+        self.entry.note(f"refused: {error}")
+        if error.status == 404:
+            self.entry.complaints.append(f"acknowledged, and yet {error}")
+        self._complain(error.error)
+
+    def _complain(self, error: dict[str, Any]) -> None:
+        code = error.get("code")
+        if code in _FATAL or (code == _CANCELLED and not self.entry.may_be_cancelled):
+            self.entry.complaints.append(f"failed: {error}")
+
+
+def _position(id_: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in id_.split("."))

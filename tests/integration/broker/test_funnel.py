@@ -1,0 +1,117 @@
+"""Calls made together go to Redis together, and fail alone or together as they must."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from penstock.broker.client import Broker
+from penstock.broker.connections import Endpoint
+from penstock.broker.embedded import EmbeddedRedis
+from penstock.broker.funnel import Funnel
+from penstock.broker.script import Call
+from penstock.broker.submission import Accepted, Exists, LaneFull, enqueue
+from penstock.errors import BrokerFullError, BrokerUnavailableError
+from penstock.job import JobClass, NewJob
+from penstock.request import Api
+from penstock.settings import RedisSettings
+
+
+@pytest.fixture
+def server(data_dir: Path) -> Iterator[EmbeddedRedis]:
+    """A server of the test's own."""
+    it = EmbeddedRedis(RedisSettings(data_dir=data_dir))
+    it.start()
+    yield it
+    it.stop()
+
+
+@pytest.fixture
+async def broker(server: EmbeddedRedis) -> AsyncIterator[Broker]:
+    it = Broker(Endpoint.parse(server.url))
+    yield it
+    await it.close()
+
+
+def job(number: int) -> NewJob:
+    return NewJob(
+        id=f"sim-{number:024x}",
+        api=Api.CHAT,
+        body=b"{}",
+        model="sim",
+        job_class=JobClass.INTERACTIVE,
+        tenant="t",
+        queue_timeout_ms=1000,
+        run_timeout_ms=1000,
+        result_ttl_ms=1000,
+    )
+
+
+def submit(number: int, max_jobs: int = 0) -> Call[Accepted | Exists | LaneFull]:
+    return enqueue(job(number), max_jobs=max_jobs, max_bytes=0)
+
+
+async def test_each_call_gets_its_own_answer(broker: Broker) -> None:
+    funnel = Funnel(broker, 2.0)
+    calls = [submit(number, 150) for number in (*range(200), 0)]
+    answers = await asyncio.gather(*(funnel.run(call) for call in calls))
+
+    assert [type(answer) for answer in answers] == [Accepted] * 150 + [LaneFull] * 50 + [Exists]
+
+
+async def test_at_the_memory_limit_each_is_told(broker: Broker) -> None:
+    await broker.commands.config_set("maxmemory", 1)
+    funnel = Funnel(broker, 2.0)
+    calls = [submit(number) for number in range(3)]
+    answers = await asyncio.gather(*(funnel.run(call) for call in calls), return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [BrokerFullError] * 3
+    assert await broker.commands.dbsize() == 0
+
+
+async def test_a_silent_server_holds_nobody_longer_than_the_deadline(broker: Broker, server: EmbeddedRedis) -> None:
+    funnel = Funnel(broker, 0.3)
+    await funnel.run(submit(0))
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    early = asyncio.gather(*(funnel.run(submit(1)) for _ in range(3)), return_exceptions=True)
+    await asyncio.sleep(0.1)
+    late = funnel.run(submit(2))
+    with pytest.raises(BrokerUnavailableError):
+        await late
+    took_s = time.monotonic() - began
+    os.kill(server.pid, signal.SIGCONT)
+
+    assert [type(answer) for answer in await early] == [BrokerUnavailableError] * 3
+    assert took_s < 0.6
+
+
+async def test_after_an_outage_the_next_call_succeeds(broker: Broker, server: EmbeddedRedis) -> None:
+    funnel = Funnel(broker, 2.0)
+    server.kill()
+    with pytest.raises(BrokerUnavailableError):
+        await funnel.run(submit(0))
+    server.start()
+
+    answer = await funnel.run(submit(0))
+    assert isinstance(answer, Accepted)
+
+
+async def test_a_call_that_is_cancelled_before_its_turn_is_not_made(broker: Broker) -> None:
+    funnel = Funnel(broker, 2.0)
+    running = asyncio.create_task(funnel.run(submit(0)))
+    await asyncio.sleep(0)
+    cancelled = asyncio.create_task(funnel.run(submit(1)))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    await running
+    await funnel.run(submit(2))
+
+    assert await broker.commands.hget("penstock:{sim}:lane-counts", "interactive:t") == b"2"
