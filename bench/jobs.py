@@ -50,8 +50,8 @@ def config(port: int) -> dict[str, object]:
 def redis_server(folder: Path) -> Iterator[int]:
     """The server that Penstock would embed, with its durability, on a port that arq can reach too."""
     port = free_port()
-    command = [str(find_server()), "--port", str(port), "--dir", str(folder), "--appendonly", "yes", "--save", ""]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own choice
+    command = [str(find_server().path), "--port", str(port), "--dir", str(folder), "--appendonly", "yes", "--save", ""]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         yield port
     finally:
@@ -111,21 +111,24 @@ async def penstock(port: int, jobs: int) -> float:
     await all_ended.wait()
     seconds = time.perf_counter() - begun
     await collector
-    await subscriber.aclose()  # type: ignore[no-untyped-call]
+    await subscriber.aclose()
     await broker.close()
     return seconds
 
 
 async def arq(port: int, jobs: int) -> float:
     """The same with arq: one worker process, its results polled for as its own client does."""
-    command = [sys.executable, "-m", "bench.arq_worker", str(port)]
-    worker = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)  # noqa: S603 - our own program
+    worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.arq_worker", str(port)), cwd=ROOT, stderr=subprocess.DEVNULL
+    )
     try:
         pool = await create_pool(ArqRedis(port=port, database=1))
 
         async def batch(size: int) -> None:
             queued = await asyncio.gather(*(pool.enqueue_job("no_op") for _ in range(size)))
-            await asyncio.gather(*(one.result(timeout=120, poll_delay=0.05) for one in queued if isinstance(one, ArqJob)))
+            await asyncio.gather(
+                *(one.result(timeout=120, poll_delay=0.05) for one in queued if isinstance(one, ArqJob))
+            )
 
         await batch(10)
         begun = time.perf_counter()
@@ -136,7 +139,7 @@ async def arq(port: int, jobs: int) -> float:
         return seconds
     finally:
         worker.kill()
-        worker.wait()
+        await worker.wait()
 
 
 async def measure(folder: Path) -> dict[str, object]:

@@ -41,7 +41,7 @@ async def ask_all(port: int, questions: list[str]) -> list[Streamed]:
 
 async def kill_midway(stack: Up, answers: asyncio.Future[list[Streamed]], expected_s: float, seed: int) -> float:
     """SIGKILL a worker at a random moment in the middle half of the run; returns that moment."""
-    rng = random.Random(seed)  # noqa: S311 - a choice to repeat
+    rng = random.Random(seed)
     await asyncio.sleep(expected_s * rng.uniform(0.25, 0.6))
     assert not answers.done()
     victim = rng.choice(stack.by_role()["worker"])

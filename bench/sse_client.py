@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ class Streamed:
     def longest_stall_s(self) -> float:
         """The longest wait between two reads that held tokens."""
         times = self.arrivals
-        return max((after - before for before, after in zip(times, times[1:], strict=False)), default=0.0)
+        return max((after - before for before, after in itertools.pairwise(times)), default=0.0)
 
     @property
     def body(self) -> bytes:
@@ -73,7 +74,7 @@ class _Reader(asyncio.Protocol):
         self._streamed = Streamed()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
         self._streamed.sent_s = time.monotonic()
         self._transport.write(self._request)
 
@@ -87,7 +88,7 @@ class _Reader(asyncio.Protocol):
             streamed.ended_s = time.monotonic()
             self._transport.close()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         if not self._done.done():
             self._done.set_result(self._streamed)
 

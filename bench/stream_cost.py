@@ -41,7 +41,7 @@ CONFIG = {
 def bare_server(port: int) -> Iterator[psutil.Process]:
     """The floor, as a process of its own."""
     command = [sys.executable, "-m", "bench.floor", str(port), str(TOKENS), str(ITL_MS / 1000)]
-    process = subprocess.Popen(command)  # noqa: S603 - our own program
+    process = subprocess.Popen(command)
     try:
         yield psutil.Process(process.pid)
     finally:

@@ -55,7 +55,10 @@ async def load_at(port: int, concurrency: int, rounds: int) -> int:
     """Clients that ask again as soon as they are answered; returns the tokens of all answers."""
     questions = [one.ask[0] for one in load()]
     options = {
-        **{"temperature": 0, "max_tokens": TOKENS, "min_tokens": TOKENS, "ignore_eos": True},
+        "temperature": 0,
+        "max_tokens": TOKENS,
+        "min_tokens": TOKENS,
+        "ignore_eos": True,
         "stream_options": {"include_usage": True},
     }
 

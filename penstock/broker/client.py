@@ -8,15 +8,9 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from redis.exceptions import (
-    BusyLoadingError,
-    ConnectionError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    TimeoutError,
-)
+from redis.exceptions import BusyLoadingError, NoScriptError, OutOfMemoryError, ReadOnlyError, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from penstock.broker.connections import Endpoint, Use, connect
 from penstock.broker.query import Query
@@ -30,7 +24,7 @@ _FLAGS_SINCE = 7
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
 #: A server that cannot answer, or (a replica by now) may not: the same call may succeed a moment later.
-LOST = (ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, OSError)
+LOST = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, OSError)
 
 
 class Broker:
