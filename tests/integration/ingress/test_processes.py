@@ -188,5 +188,7 @@ async def refuses_connections(port: int) -> bool:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # it was in the queue of a listener that closed just then
+        return False
     writer.close()
     return False

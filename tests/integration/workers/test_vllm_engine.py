@@ -165,9 +165,12 @@ async def test_a_short_first_prompt_in_bfloat16_survives_without_a_warm_up() -> 
 
 async def test_an_urgent_generation_overtakes_those_that_wait() -> None:
     async with served(slots=1) as bench:
-        busy, patient = bench.generation(max_tokens=50), bench.generation()
+        busy, patient = bench.generation(max_tokens=200), bench.generation()
         urgent = replace(bench.generation(), priority=-1)
-        for generation in (busy, patient, urgent):
+        await bench.engine.submit(busy)
+        # Three that the core finds at once would be in the order of their priorities from the first.
+        await bench.recorder.until(lambda: busy.id in bench.recorder.tokens)
+        for generation in (patient, urgent):
             await bench.engine.submit(generation)
         await bench.recorder.end(patient.id)
         assert list(bench.recorder.ended) == [busy.id, urgent.id, patient.id]

@@ -49,7 +49,10 @@ class Up:
 
 
 def runs(process: psutil.Process, role: str) -> bool:
-    words = process.cmdline()
+    try:
+        words = process.cmdline()
+    except psutil.NoSuchProcess:  # a process that has just ended, a zombie included
+        return False
     return role in words or (role == "redis" and bool(words) and "redis-server" in words[0])
 
 
