@@ -16,7 +16,6 @@ CHILD_KILLED = "child.killed"
 
 # Ingress.
 JOB_REJECTED = "job.rejected"
-JOB_ANSWERED = "job.answered"
 JOB_RESUBMITTED = "job.resubmitted"
 CLIENT_GONE = "client.gone"
 CLIENT_TOO_SLOW = "client.too_slow"

@@ -8,16 +8,8 @@ from typing import Any
 import pytest
 
 from penstock.broker.client import Broker
-from penstock.broker.connections import Endpoint
 from tests.integration.broker.pool import Pool
 from tests.integration.workers.workplace import Ear, Hand, engine
-
-
-@pytest.fixture
-async def broker(redis_url: str) -> AsyncIterator[Broker]:
-    broker = Broker(Endpoint.parse(redis_url), timeout_s=5.0)
-    yield broker
-    await broker.close()
 
 
 @pytest.fixture

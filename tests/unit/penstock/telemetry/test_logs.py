@@ -30,12 +30,12 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 def test_an_event_carries_its_fields_its_role_and_what_is_bound(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(TelemetrySettings(), "ingress")
     with logs.bound(job="sim-1"):
-        log.info(events.JOB_ANSWERED, pool="sim")
+        log.info(events.JOB_REJECTED, pool="sim")
     log.info(events.STOPPED)
-    answered, stopped = lines(capsys)
-    assert answered.pop("timestamp")
-    assert answered == {
-        "event": events.JOB_ANSWERED,
+    rejected, stopped = lines(capsys)
+    assert rejected.pop("timestamp")
+    assert rejected == {
+        "event": events.JOB_REJECTED,
         "pool": "sim",
         "job": "sim-1",
         "role": "ingress",
@@ -46,7 +46,7 @@ def test_an_event_carries_its_fields_its_role_and_what_is_bound(capsys: pytest.C
 
 def test_less_severe_events_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(TelemetrySettings(log_level=LogLevel.WARNING), "ingress")
-    log.info(events.JOB_ANSWERED)
+    log.info(events.JOB_REJECTED)
     log.warning(events.REDIS_LOST)
     assert [line["event"] for line in lines(capsys)] == [events.REDIS_LOST]
 
