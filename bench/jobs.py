@@ -18,9 +18,10 @@ from arq.jobs import Job as ArqJob
 
 from penstock.broker import submission
 from penstock.broker.client import Broker
-from penstock.broker.connections import Endpoint, Use
+from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import find_server
 from penstock.broker.keys import ingress_channel
+from penstock.broker.subscription import Subscription
 from penstock.frames import decode_frame
 from penstock.job import JobClass, NewJob, new_job_id
 from penstock.request import Api
@@ -63,26 +64,20 @@ async def penstock(port: int, jobs: int) -> float:
     """Seconds for so many jobs from the first submit to the last notice of an end."""
     broker = Broker(Endpoint.parse(f"redis://127.0.0.1:{port}/0"))
     channel = ingress_channel("bench")
-    subscriber = broker.connection(Use.BLOCKING).pubsub()
-    await subscriber.subscribe(channel)
     waiting: dict[str, None] = {}
     room = asyncio.Semaphore(WINDOW)
     ended = 0
     all_ended = asyncio.Event()
 
-    async def collect() -> None:
+    def collect(raw: bytes) -> None:
         nonlocal ended
-        async for message in subscriber.listen():
-            if message["type"] != "message":
-                continue
-            for delta in decode_frame(message["data"]).deltas:
-                if delta.end and waiting.pop(delta.job, 0) is None:
-                    assert delta.end.state == "completed", delta
-                    ended += 1
-                    room.release()
-            if ended == jobs:
-                all_ended.set()
-                return
+        for delta in decode_frame(raw).every():
+            if delta.end and waiting.pop(delta.job, 0) is None:
+                assert delta.end.state == "completed", delta
+                ended += 1
+                room.release()
+        if ended == jobs:
+            all_ended.set()
 
     def job() -> NewJob:
         one = NewJob(
@@ -100,7 +95,10 @@ async def penstock(port: int, jobs: int) -> float:
         waiting[one.id] = None
         return one
 
-    collector = asyncio.create_task(collect())
+    hears = asyncio.Event()
+    subscription = Subscription(broker, channel, deliver=collect, connected=hears.set)
+    collector = asyncio.create_task(subscription.run())
+    await hears.wait()
     begun = time.perf_counter()
     for _ in range(0, jobs, BATCH):
         for _ in range(BATCH):
@@ -110,8 +108,7 @@ async def penstock(port: int, jobs: int) -> float:
         assert all(isinstance(reply, submission.Accepted) for reply in replies)
     await all_ended.wait()
     seconds = time.perf_counter() - begun
-    await collector
-    await subscriber.aclose()
+    collector.cancel()
     await broker.close()
     return seconds
 

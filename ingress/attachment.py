@@ -50,13 +50,11 @@ class Attacher:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_TICK_S):
                     await self._relay.has_holes.wait()
-            unserved = self._give_up(time.monotonic())
             # After an outage each is asked for again when its patience is over: open streams outlive it.
             with contextlib.suppress(BrokerUnavailableError):
                 await self._ask(self._missing_something(), "hole")
                 await self._ask(self._silent(time.monotonic()), "silence")
-                for listener in unserved:
-                    await expire(self._broker, listener.job_id, NOBODY)
+            await self._give_up(time.monotonic())
 
     async def attach(self, listener: Listener) -> None:
         """Ask for a listener's job at once. Raises BrokerUnavailableError."""
@@ -76,12 +74,15 @@ class Attacher:
         quiet = [one for one in self._relay if not one.watch.heard(now_s, one.offset)]
         return [one for one in quiet if one.watch.is_due(now_s)]
 
-    def _give_up(self, now_s: float) -> list[Listener]:
-        """End what the scheduler should have ended by now: there is none. Returns those whose job may still wait."""
+    async def _give_up(self, now_s: float) -> None:
+        """End what the scheduler should have ended by now: there is none. First in Redis, if it can be reached."""
         hopeless = [one for one in self._relay if one.watch.is_hopeless(now_s)]
+        with contextlib.suppress(BrokerUnavailableError):
+            for listener in hopeless:
+                if listener.watch.is_queued:
+                    await expire(self._broker, listener.job_id, NOBODY)
         for listener in hopeless:
             listener.finish(UNSERVED if listener.watch.is_queued else OVERRUN)
-        return [listener for listener in hopeless if listener.watch.is_queued]
 
     async def _ask(self, listeners: Sequence[Listener], reason: str) -> None:
         for start in range(0, len(listeners), _BATCH):

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from ingress.outcome import CONTRADICTED
 from ingress.progress import Progress, Verdict
+from penstock.frames import Delta
 from penstock.job import State, pool_of
 
 if TYPE_CHECKING:
     from ingress.watch import Watch
-    from penstock.frames import Delta, End
+    from penstock.frames import End
     from penstock.job import NewJob
 
 
@@ -71,6 +72,10 @@ class Listener(Progress):
         elif delta.end is not None and verdict not in (Verdict.STALE, Verdict.HOLE):
             self.finish(CONTRADICTED if self._falls_short(delta) else delta.end)
         return verdict
+
+    def feed_one(self, fence: int, offset: int, token: int, piece: str) -> Verdict:
+        """Take one token."""
+        return self.feed(Delta(self.job_id, fence, offset, [token], [piece]))
 
     def finish(self, end: End) -> None:
         """The job has ended, or nothing more can come of it for us; only the first end counts."""

@@ -62,12 +62,18 @@ class Relay:
             log.warning(events.FRAME_UNREADABLE, reason=str(error))
             return
         find = self._listeners.get
+        one = frame.singles
+        for job, fence, offset, token, piece in zip(one.jobs, one.fences, one.offsets, one.tokens, one.pieces):  # noqa: B905 - decoded as they are; a check per frame is paid for
+            listener = find(job)
+            while listener is not None:
+                if listener.feed_one(fence, offset, token, piece) is _HOLE:
+                    self._note_hole(listener)
+                listener = listener.next
         for delta in frame.deltas:
             listener = find(delta.job)
             while listener is not None:
-                if listener.feed(delta) is _HOLE and listener not in self.holes:
-                    metrics.STREAM_GAPS.labels(listener.pool).inc()
-                    self.report_hole(listener)
+                if listener.feed(delta) is _HOLE:
+                    self._note_hole(listener)
                 listener = listener.next
         self.outbox.flush()
 
@@ -75,6 +81,11 @@ class Relay:
         """Feed one listener with what was found elsewhere than in a frame."""
         listener.feed(delta)
         self.outbox.flush()
+
+    def _note_hole(self, listener: Listener) -> None:
+        if listener not in self.holes:
+            metrics.STREAM_GAPS.labels(listener.pool).inc()
+            self.report_hole(listener)
 
     def report_hole(self, listener: Listener) -> None:
         """A listener needs to be sent what it missed."""

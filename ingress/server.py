@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import signal
 import socket
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ import uvicorn
 import uvloop
 
 from ingress.connection import Connection
+from penstock import garbage
 from penstock.errors import SettingsError
 from penstock.settings.environment import variable
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 _BACKLOG = 2048
 #: Longer than the pauses of a client that comes back; its connection is then warm.
 _KEEP_ALIVE_S = 75
-#: Container objects made before a collection looks at the young ones: tokens make many, and none of them in cycles.
-_GC_YOUNG = 50_000
 
 
 def listen(host: str, port: int, setting: str) -> socket.socket:
@@ -87,7 +85,5 @@ async def _serve(server: Server, sockets: list[socket.socket]) -> None:
     loop = asyncio.get_running_loop()
     for sig in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sig, server.stop)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GC_YOUNG)
+    garbage.settle()
     await server.serve(sockets)

@@ -70,21 +70,18 @@ class Stream(Listener):
         self._unsent_bytes = 0
 
     def feed(self, delta: Delta) -> Verdict:
-        """Take what is new of a delta, and write it. One live token more, the usual case, takes the short way."""
-        write, pieces = self._write, delta.pieces
-        if (
-            write is None
-            or len(pieces) != 1
-            or delta.end is not None
-            or delta.offset != self.offset
-            or delta.fence != self.fence
-        ):
-            # Before the pieces grow, for they tell what is written.
-            self._pause()
-            return super().feed(delta)
-        piece = pieces[0]
-        self.offset += 1
-        self.tokens.append(delta.tokens[0])
+        """Take what is new of a delta, and write it."""
+        # Before the pieces grow, for they tell what is written.
+        self._pause()
+        return super().feed(delta)
+
+    def feed_one(self, fence: int, offset: int, token: int, piece: str) -> Verdict:
+        """Take one token; one that goes on where we are, the usual case, takes the short way to the client."""
+        write = self._write
+        if write is None or offset != self.offset or fence != self.fence:
+            return super().feed_one(fence, offset, token, piece)
+        self.offset = offset + 1
+        self.tokens.append(token)
         self.pieces.append(piece)
         if piece:
             text = _encode(piece)

@@ -1,8 +1,9 @@
 """The wire format of tokens: what crosses Redis per engine step, and what a job's record keeps of them.
 
 Everything is msgpack with structs as arrays. A frame is all that one engine step made for the jobs of one worker that
-one ingress waits for. Tokens and pieces go in pairs: piece i is what token i added to the client's stream, so that a
-token's offset is at once its event id, the place to resume from, and the key that drops a repeat.
+one ingress waits for: one token each, as a rule, in columns, and deltas for whatever else happened. Tokens and pieces
+go in pairs: piece i is what token i added to the client's stream, so that a token's offset is at once its event id, the
+place to resume from, and the key that drops a repeat.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 FRAME_VERSION = 1
 
@@ -53,12 +54,33 @@ class Delta(Struct, array_like=True):
     end: End | None = None
 
 
+class Singles(Struct, array_like=True):
+    """One token of each of several jobs, none of which ended: as columns they take half as long as so many deltas."""
+
+    jobs: list[str] = []
+    fences: list[int] = []
+    offsets: list[int] = []
+    tokens: list[int] = []
+    pieces: list[str] = []
+
+
 class Frame(Struct, array_like=True):
     """One engine step of one worker."""
 
     version: int
     worker: str
     deltas: list[Delta]
+    #: For jobs other than those of `deltas`.
+    singles: Singles
+
+    def every(self) -> Iterator[Delta]:
+        """All of it as deltas, for those who need not be fast."""
+        yield from self.deltas
+        one = self.singles
+        for job, fence, offset, token, piece in zip(
+            one.jobs, one.fences, one.offsets, one.tokens, one.pieces, strict=True
+        ):
+            yield Delta(job, fence, offset, [token], [piece])
 
 
 class Generated(Struct, array_like=True):
@@ -90,15 +112,16 @@ class Result(Struct, frozen=True, array_like=True):
     response: bytes = b""
 
 
+_NO_SINGLES = Singles()
 _encoder = msgspec.msgpack.Encoder()
 _frame = msgspec.msgpack.Decoder(Frame)
 _generated = msgspec.msgpack.Decoder(Generated)
 _result = msgspec.msgpack.Decoder(Result)
 
 
-def encode_frame(worker: str, deltas: list[Delta]) -> bytes:
+def encode_frame(worker: str, deltas: list[Delta], singles: Singles | None = None) -> bytes:
     """One frame, ready for the journal and the channel."""
-    return _encoder.encode((FRAME_VERSION, worker, deltas))
+    return _encoder.encode((FRAME_VERSION, worker, deltas, _NO_SINGLES if singles is None else singles))
 
 
 def decode_frame(raw: bytes) -> Frame:
@@ -133,7 +156,7 @@ def decode_result(raw: bytes) -> Result:
 def replay(jobs: Mapping[tuple[str, int], Generated], frames: Iterable[bytes]) -> None:
     """Add what a journal has of the jobs (by id and fence) to what they have; what lies beyond a hole is left out."""
     for raw in frames:
-        for delta in decode_frame(raw).deltas:
+        for delta in decode_frame(raw).every():
             generated = jobs.get((delta.job, delta.fence))
             if generated is not None:
                 generated.extend(delta)

@@ -9,6 +9,7 @@ from functools import partial
 
 import uvloop
 
+from penstock import garbage
 from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.settings import Settings
@@ -44,6 +45,7 @@ async def serve(settings: Settings) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, _stop, candidates)
     _log.info(events.STARTED, pools=list(settings.pools))
+    garbage.settle()
     duties = partial(fulfil, settings=settings.scheduler, traced=tracing.is_wanted(os.environ))
     async with asyncio.TaskGroup() as group:
         for candidate in candidates:

@@ -44,8 +44,12 @@ class PlainAnswer(Transcript):
         return self.finish and self.finish.value
 
     def take(self, output: Output) -> list[str]:
-        """One piece of text per token."""
-        return self.feed(output.tokens, output.finish, output.stop_token)
+        """One piece of text per token. One token more of a generation without stop strings takes the short way."""
+        tokens = output.tokens
+        if output.finish is None and self.is_free and len(tokens) == 1:
+            self.count += 1
+            return [self.step(tokens[0])]
+        return self.feed(tokens, output.finish, output.stop_token)
 
     async def body(self) -> bytes:
         """Nothing: an ingress puts it together from the pieces."""

@@ -10,14 +10,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from penstock.broker import holding
-from penstock.frames import Delta, Result, encode_frame
+from penstock.frames import Result, Singles, encode_frame
 from penstock.telemetry import metrics
 from workers.window import JournalWindow
 
 if TYPE_CHECKING:
     from penstock.broker.client import Broker
     from penstock.broker.script import Call
-    from penstock.frames import End
+    from penstock.frames import Delta, End
     from workers.run import Run
 
     #: A call, and what to do with its reply.
@@ -52,7 +52,8 @@ class Emitter:
         self._queue_timeout_ms = queue_timeout_ms
         self._on_closed = on_closed
         self._on_fenced = on_fenced
-        self._unsent: list[Run] = []
+        #: Runs with tokens that were not sent; a dict for its order, and to have each once.
+        self._unsent: dict[Run, None] = {}
         self._snapshots: list[tuple[Run, str, int]] = []
         self._ended: list[tuple[Run, End]] = []
         self._returned: list[Run] = []
@@ -67,37 +68,32 @@ class Emitter:
         """A run's frames will come."""
         self._window.open(run)
 
-    def send(self, run: Run) -> None:
-        """A run has new tokens; `wake` once all runs of the step are here."""
-        if not run.is_unsent:
-            run.is_unsent = True
-            self._unsent.append(run)
-
-    def wake(self) -> None:
-        """There is something to write."""
+    def send(self, runs: list[Run]) -> None:
+        """A step is over, and these runs have new tokens."""
+        self._unsent.update(dict.fromkeys(runs))
         self._work.set()
 
     def catch_up(self, run: Run, listener: str, offset: int) -> None:
         """A listener joined a run: it gets what was sent beyond an offset, before anything newer."""
         if listener in run.channels:
             self._snapshots.append((run, listener, offset))
-            self.wake()
+            self._work.set()
 
     def end(self, run: Run, end: End) -> None:
         """A run is over: its last tokens go out with its result."""
         run.end = end
         self._ended.append((run, end))
-        self.wake()
+        self._work.set()
 
     def hand_back(self, run: Run) -> None:
         """A run goes on elsewhere."""
         self._returned.append(run)
-        self.wake()
+        self._work.set()
 
     def stop(self) -> None:
         """The instance is fenced: nothing more can be written."""
         self._is_fenced = True
-        self.wake()
+        self._work.set()
 
     async def run(self) -> None:
         """Write until fenced."""
@@ -128,15 +124,15 @@ class Emitter:
 
     def _emit(self) -> list[Write]:
         """The steps since the last write; runs that listeners share go into one frame."""
-        unsent, self._unsent = self._unsent, []
+        unsent, self._unsent = self._unsent, {}
         snapshots = self._take_snapshots()
-        groups: defaultdict[tuple[str, ...], list[Delta]] = defaultdict(list)
+        groups: defaultdict[tuple[str, ...], list[Run]] = defaultdict(list)
         for run in unsent:
             if run.end is None:
-                groups[run.channels].append(run.delta())
+                groups[run.channels].append(run)
         if not groups and not snapshots:
             return []
-        frames = [encode_frame(self._instance, deltas) for deltas in groups.values()]
+        frames = [_frame(self._instance, runs) for runs in groups.values()]
         extra = [encode_frame(self._instance, [delta]) for _, delta in snapshots]
         sends = [(channel, len(frames) + index) for index, (channel, _) in enumerate(snapshots)]
         sends += [(channel, index) for index, channels in enumerate(groups) for channel in channels]
@@ -186,3 +182,19 @@ class Emitter:
     def _return(self, run: Run) -> Call[str]:
         timeout_ms = self._queue_timeout_ms
         return holding.hand_back(self._pool, self._instance, run.held, run.generated, queue_timeout_ms=timeout_ms)
+
+
+def _frame(instance: str, runs: list[Run]) -> bytes:
+    """What is new of several runs, which counts as sent from now on."""
+    steady = [run for run in runs if len(run.tokens) - run.sent == 1]
+    deltas = [run.delta() for run in runs if len(run.tokens) - run.sent > 1] if len(steady) < len(runs) else []
+    singles = Singles(
+        [run.job for run in steady],
+        [run.fence for run in steady],
+        [run.sent for run in steady],
+        [run.tokens[-1] for run in steady],
+        [run.pieces[-1] for run in steady],
+    )
+    for run in steady:
+        run.sent += 1
+    return encode_frame(instance, deltas, singles)

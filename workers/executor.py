@@ -71,15 +71,24 @@ class Executor:
     def step(self, outputs: Iterable[Output]) -> None:
         """The engine's sink."""
         self.steps += 1
+        find = self._generating.get
+        news: list[Run] = []
         for output in outputs:
-            run = self._generating.get(output.id)
+            run = find(output.id)
             if run is None:
                 continue
             try:
-                self._take(run, output)
+                if output.finish is None:
+                    run.take(output)
+                    if run.answer.finish is None:
+                        news.append(run)
+                    else:
+                        self._complete(run, output)
+                else:
+                    self._take_last(run, output)
             except Exception as error:  # noqa: BLE001 - one job's trouble must not end the engine's step for all
                 self._fail(run, error)
-        self._emitter.wake()
+        self._emitter.send(news)
 
     async def cancel(self, job_id: str) -> None:
         """A client does not want a job any more."""
@@ -174,7 +183,7 @@ class Executor:
             # It was cancelled before the engine knew it.
             await self._cancel(run)
 
-    def _take(self, run: Run, output: Output) -> None:
+    def _take_last(self, run: Run, output: Output) -> None:
         if output.finish is Finish.ERROR:
             raise EngineFailedError(output.error or "The engine reported an error for this request.")
         if output.finish is Finish.ABORT:
@@ -182,7 +191,7 @@ class Executor:
             return
         run.take(output)
         if run.answer.finish is None:
-            self._emitter.send(run)
+            self._emitter.send([run])
         else:
             self._complete(run, output)
 

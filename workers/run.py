@@ -33,11 +33,12 @@ class Run:
         "cached_tokens",
         "channels",
         "end",
+        "fence",
         "final_channels",
         "held",
         "id",
         "is_closing",
-        "is_unsent",
+        "job",
         "pieces",
         "prompt_tokens",
         "response",
@@ -51,14 +52,14 @@ class Run:
 
     def __init__(self, claimed: Claimed) -> None:
         self.held = claimed.held
+        self.job = claimed.held.job
+        self.fence = claimed.held.fence
         #: Names this assignment's generation in the engine.
         self.id = f"{claimed.held.job}.{claimed.held.fence}"
         self.tokens = list(claimed.prefix.tokens)
         self.pieces = list(claimed.prefix.pieces)
         #: Tokens that the record or the journal has, or the emitter is writing there.
         self.sent = len(self.tokens)
-        #: Whether the emitter knows that there is more.
-        self.is_unsent = False
         #: The whole response body, where the answer is rich and was not streamed.
         self.response = b""
         #: Whether it is on its way out, ended or handed back; then nothing is added any more.
@@ -75,11 +76,6 @@ class Run:
         self.span = tracing.Span({})
         self._listeners = [listener for listener in claimed.listeners.split(",") if listener]
         self._sort_listeners()
-
-    @property
-    def job(self) -> str:
-        """The job's id."""
-        return self.held.job
 
     @property
     def generated(self) -> Generated:
@@ -107,19 +103,18 @@ class Run:
     def delta(self) -> Delta:
         """What has not been sent, which counts as sent from now on."""
         begin, self.sent = self.sent, len(self.tokens)
-        self.is_unsent = False
-        return Delta(self.held.job, self.held.fence, begin, self.tokens[begin:], self.pieces[begin:], self.end)
+        return Delta(self.job, self.fence, begin, self.tokens[begin:], self.pieces[begin:], self.end)
 
     def since(self, offset: int) -> Delta | None:
         """What has been sent beyond an offset, if there is any."""
         if offset >= self.sent:
             return None
         tokens, pieces = self.tokens[offset : self.sent], self.pieces[offset : self.sent]
-        return Delta(self.held.job, self.held.fence, offset, tokens, pieces)
+        return Delta(self.job, self.fence, offset, tokens, pieces)
 
     def whole(self) -> Delta:
         """Everything, for who waited for the end only."""
-        return Delta(self.held.job, self.held.fence, 0, self.tokens, self.pieces, self.end)
+        return Delta(self.job, self.fence, 0, self.tokens, self.pieces, self.end)
 
     @property
     def completion(self) -> End:

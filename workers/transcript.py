@@ -27,15 +27,19 @@ class Transcript:
         "_show_stop_token",
         "_stop_token_ids",
         "_stops",
-        "_stream",
         "count",
         "finish",
+        "is_free",
+        "step",
         "stop_reason",
     )
 
     def __init__(self, tokenizer: Tokenizer, sampling: Sampling, prompt: Sequence[int]) -> None:
-        self._stream = tokenizer.stream(skip_special=sampling.skip_special_tokens, prompt=prompt)
+        #: The text that one token more completes.
+        self.step = tokenizer.stream(skip_special=sampling.skip_special_tokens, prompt=prompt).step
         self._stops = StopStrings(sampling.stop, include=sampling.include_stop) if sampling.stop else None
+        #: Whether only the engine can end it.
+        self.is_free = self._stops is None
         self._min_tokens = sampling.min_tokens
         self._show_stop_token = sampling.include_stop
         self._stop_token_ids = sampling.stop_token_ids
@@ -63,7 +67,7 @@ class Transcript:
         self.feed(tokens)
 
     def _pieces(self, tokens: Sequence[int]) -> list[str]:
-        step = self._stream.step
+        step = self.step
         if self._stops is None:
             return [step(token) for token in tokens]
         pieces: list[str] = []
@@ -81,6 +85,7 @@ class Transcript:
         if self.finish is not None:
             return pieces
         self.finish = finish
+        self.is_free = False
         self.stop_reason = stop_token if stop_token in self._stop_token_ids else None
         held = "" if self._stops is None else self._stops.flush()
         if hides_last:

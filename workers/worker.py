@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from penstock import garbage
 from penstock.errors import EngineDeadError, EngineStartError
 from penstock.telemetry import events, logs, metrics
 from penstock.worker_state import WorkerState
@@ -120,6 +121,7 @@ class Worker:
         log.info(events.ENGINE_STARTED, pool=self._place.pool, engine=info.version, seconds=round(seconds, 3))
         self._vitals.info = info
         self._meters.slots(info.slots)
+        garbage.settle()
         self._enter(WorkerState.READY)
         self._reporter.ready()
         await watch(self._engine, lambda: self._now.executor, self._place.settings.engine_stall_s)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TypeVar
 
-from penstock.broker.client import LOST, Broker
-from penstock.broker.connections import Use
+from penstock.broker.channel import LOST
+from penstock.broker.client import Broker
 from penstock.broker.keys import PoolKeys
 from penstock.broker.script import Call
 from penstock.errors import BrokerUnavailableError
@@ -22,7 +21,7 @@ class Bell:
 
     def __init__(self, broker: Broker, pool: str) -> None:
         self._broker = broker
-        self._client = broker.connection(Use.BLOCKING)
+        self._channel = broker.channel()
         self._key = PoolKeys(pool).bell
 
     async def then(self, timeout_s: float, call: Call[T]) -> T:
@@ -30,18 +29,15 @@ class Bell:
 
         Raises BrokerUnavailableError.
         """
-        pipeline = self._client.pipeline(transaction=False)
-        pipeline.execute_command("BLPOP", self._key, timeout_s)
         try:
-            pipeline.execute_command(*await self._broker.as_command(call))
+            wait = ("BLPOP", self._key, timeout_s)
             # Only a connection that has gone silent is ever cut off here; a ring lost with it is made up for by the
             # call, which follows every wait.
-            async with asyncio.timeout(timeout_s + _GRACE_S):
-                _, reply = await pipeline.execute(raise_on_error=False)
+            _, reply = await self._channel.ask([wait, await self._broker.as_command(call)], timeout_s + _GRACE_S)
         except LOST as error:
             raise BrokerUnavailableError(f"Redis is out of reach: {error}") from error
         return await self._broker.run(call) if isinstance(reply, Exception) else call.parse(reply)
 
     async def close(self) -> None:
         """Give the connection back."""
-        await self._client.aclose()
+        await self._channel.close()

@@ -6,15 +6,16 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
-from redis.exceptions import BusyLoadingError, NoScriptError, OutOfMemoryError, ReadOnlyError, RedisError
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
 
-from penstock.broker.connections import Endpoint, Use, connect
+from penstock.broker.channel import LOST, Channel, open_channel
+from penstock.broker.connections import Endpoint, client_of
+from penstock.broker.link import Command, Link, open_link
 from penstock.broker.query import Query
-from penstock.broker.script import Argument, Call, Source
+from penstock.broker.script import Call, Source
 from penstock.errors import BrokerFullError, BrokerUnavailableError
 
 T = TypeVar("T")
@@ -23,8 +24,6 @@ T = TypeVar("T")
 _FLAGS_SINCE = 7
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
-#: A server that cannot answer, or (a replica by now) may not: the same call may succeed a moment later.
-LOST = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, OSError)
 
 
 class Broker:
@@ -38,20 +37,26 @@ class Broker:
         self._timeout_s = timeout_s
         self._patience_s = patience_s
         self._flagged: bool | None = None
-        #: For plain commands that only read or may be repeated. (redis-py's annotations mix its two clients up.)
-        self.commands: Any = connect(endpoint, Use.COMMANDS, timeout_s=timeout_s)
-        #: For queries: replies come as the protocol has them, for redis-py's parsers lose repeated fields of an entry.
-        self._plain: Any = connect(endpoint, Use.COMMANDS, timeout_s=timeout_s)
-        self._plain.response_callbacks.clear()
+        self._channel = self.channel()
 
-    def connection(self, use: Use) -> Any:
-        """A further client of its own; the caller closes it."""
-        return connect(self._endpoint, use, timeout_s=self._timeout_s)
+    def channel(self) -> Channel:
+        """A further way to the same Redis, for what blocks; the caller closes it."""
+        return open_channel(self._endpoint, connect_s=self._timeout_s)
+
+    @cached_property
+    def client(self) -> Any:
+        """A redis-py client, for what is neither call nor query; its annotations mix its two clients up."""
+        return client_of(self._endpoint, timeout_s=self._timeout_s)
+
+    async def subscriber(self, deliver: Callable[[Any], None]) -> Link:
+        """A connection whose unasked messages go to `deliver`. Raises one of LOST."""
+        return await open_link(self._endpoint, self._timeout_s, deliver)
 
     async def close(self) -> None:
-        """Close the command connections."""
-        await self.commands.aclose()
-        await self._plain.aclose()
+        """Close the connections."""
+        await self._channel.close()
+        if "client" in vars(self):
+            await self.client.aclose()
 
     async def run(self, call: Call[T]) -> T:
         """Run one call. Raises BrokerFullError, BrokerUnavailableError."""
@@ -73,10 +78,10 @@ class Broker:
         """
         return await self._patiently(lambda: self._execute(calls))
 
-    async def as_command(self, call: Call[Any]) -> tuple[Argument, ...]:
-        """A call in words, for a connection of one's own; Redis refuses it where it has not run the script before."""
-        (source,) = await self._sources([call])
-        return ("EVALSHA", source.sha, len(call.keys), *call.keys, *call.args)
+    async def as_command(self, call: Call[Any]) -> Command:
+        """A call in words, for a channel of one's own; Redis refuses it where it has not run the script before."""
+        await self._know_server()
+        return self._words(call)
 
     async def ask(self, query: Query[T]) -> T:
         """Run one query. Raises BrokerUnavailableError."""
@@ -108,53 +113,49 @@ class Broker:
             pause_s = min(max(pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
 
     async def _ask(self, queries: Sequence[Query[Any]]) -> list[Any]:
-        if len(queries) == 1:
-            return [queries[0].parse(await self._plain.execute_command(*queries[0].command))]
-        pipeline = self._plain.pipeline(transaction=False)
-        for query in queries:
-            pipeline.execute_command(*query.command)
-        return [query.parse(reply) for query, reply in zip(queries, await pipeline.execute(), strict=True)]
+        replies = await self._channel.ask([query.command for query in queries], self._timeout_s)
+        _raise_any(replies, RedisError)
+        return [query.parse(reply) for query, reply in zip(queries, replies, strict=True)]
 
     async def _execute(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        sources = await self._sources(calls)
-        if len(calls) == 1:
-            replies = [await self._one(calls[0], sources[0])]
-        else:
-            pipeline = self.commands.pipeline(transaction=False)
-            for call, source in zip(calls, sources, strict=True):
-                pipeline.execute_command("EVALSHA", source.sha, len(call.keys), *call.keys, *call.args)
-            replies = await pipeline.execute(raise_on_error=False)
+        if self._flagged is None:
+            await self._know_server()
+        replies = await self._channel.ask([self._words(call) for call in calls], self._timeout_s)
         for index, reply in enumerate(replies):
             if isinstance(reply, NoScriptError):
-                replies[index] = await self._eval(calls[index], sources[index])
-            elif isinstance(reply, LOST):
-                raise reply
+                replies[index] = await self._load(calls[index])
+        _raise_any(replies, LOST)
         return [_answer(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
-    async def _one(self, call: Call[Any], source: Source) -> Any:
-        """The reply or, as in a pipeline, the error that came instead."""
-        return await _caught(
-            self.commands.execute_command("EVALSHA", source.sha, len(call.keys), *call.keys, *call.args)
-        )
-
-    async def _eval(self, call: Call[Any], source: Source) -> Any:
+    async def _load(self, call: Call[Any]) -> Any:
         """EVAL also loads the script; the server forgot it, or never had it."""
-        return await _caught(self.commands.execute_command("EVAL", source.text, len(call.keys), *call.keys, *call.args))
+        words = ("EVAL", self._source(call).text, len(call.keys), *call.keys, *call.args)
+        (reply,) = await self._channel.ask([words], self._timeout_s)
+        return reply
 
-    async def _sources(self, calls: Sequence[Call[Any]]) -> list[Source]:
+    def _words(self, call: Call[Any]) -> Command:
+        return ("EVALSHA", self._source(call).sha, len(call.keys), *call.keys, *call.args)
+
+    def _source(self, call: Call[Any]) -> Source:
+        return call.script.flagged if self._flagged else call.script.plain
+
+    async def _know_server(self) -> None:
         if self._flagged is None:
-            info = await self.commands.info("server")
-            self._flagged = int(str(info["redis_version"]).split(".")[0]) >= _FLAGS_SINCE
-        return [call.script.flagged if self._flagged else call.script.plain for call in calls]
+            (info,) = await self._channel.ask([("INFO", "server")], self._timeout_s)
+            _raise_any([info], RedisError)
+            self._flagged = _major_version(info) >= _FLAGS_SINCE
 
 
-async def _caught(command: Awaitable[Any]) -> Any:
-    try:
-        return await command
-    except LOST:
-        raise
-    except RedisError as error:
-        return error
+def _major_version(info: bytes) -> int:
+    """Of a server, from its INFO."""
+    _, _, version = info.partition(b"redis_version:")
+    return int(version.partition(b".")[0])
+
+
+def _raise_any(replies: Sequence[Any], kinds: type[Exception] | tuple[type[Exception], ...]) -> None:
+    for reply in replies:
+        if isinstance(reply, kinds):
+            raise reply
 
 
 def _answer(call: Call[Any], reply: Any) -> Any:

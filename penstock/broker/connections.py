@@ -1,4 +1,4 @@
-"""The one connection factory: a Redis URL of any form, and clients for each use of it."""
+"""A Redis URL of any form, and where it leads."""
 
 from __future__ import annotations
 
@@ -8,24 +8,11 @@ from typing import Any, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from redis.asyncio import Redis, RedisCluster, Sentinel
-from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from penstock.broker.packing import TcpConnection, TlsConnection, UnixConnection
 from penstock.errors import SettingsError
-
-#: A blocking read asks the server to answer within this time, so that nobody ever needs to cancel one.
-BLOCK_MS = 2000
-
-
-class Use(enum.Enum):
-    """What a connection is for; each use has its own, so that none can hold up another."""
-
-    COMMANDS = "commands"
-    BLOCKING = "blocking"
-    HEARTBEAT = "heartbeat"
-    SUBSCRIPTION = "subscription"
 
 
 class Form(enum.StrEnum):
@@ -111,29 +98,40 @@ def _refuse(options: dict[str, str]) -> None:
         raise SettingsError(f"redis.url: unknown option {next(iter(options))!r} after the question mark; leave it out")
 
 
-def connect(endpoint: Endpoint, use: Use, *, timeout_s: float = 1.0) -> Redis:
-    """A client for one use. It never retries by itself: a write may have happened although its reply was lost."""
+def client_of(endpoint: Endpoint, *, connect_s: float = 1.0, timeout_s: float | None = 1.0) -> Redis:
+    """A redis-py client. It never retries by itself: a write may have happened although its reply was lost."""
     common: dict[str, Any] = {
-        "socket_connect_timeout": timeout_s,
-        "socket_timeout": None if use in (Use.BLOCKING, Use.SUBSCRIPTION) else timeout_s,
+        "socket_connect_timeout": connect_s,
+        "socket_timeout": timeout_s,
         "username": endpoint.username,
         "password": endpoint.password,
-        "socket_keepalive": True,
     }
     single = {**common, "db": endpoint.db, "retry": Retry(NoBackoff(), 0), "retry_on_timeout": False}
-    if endpoint.form is Form.CLUSTER and use is not Use.SUBSCRIPTION:
+    if endpoint.form is Form.CLUSTER:
         host, port = endpoint.nodes[0]
         return cast("Redis", RedisCluster(host=host, port=port, cluster_error_retry_attempts=1, **common))
     if endpoint.form is Form.SENTINEL:
-        sentinel = Sentinel(list(endpoint.nodes), socket_timeout=timeout_s)  # type: ignore[no-untyped-call]
-        return cast("Redis", sentinel.master_for(endpoint.service, **single))
+        return cast("Redis", _sentinel(endpoint, connect_s).master_for(endpoint.service, **single))
     if endpoint.form is Form.UNIX:
-        del single["socket_keepalive"]
-        return Redis.from_pool(ConnectionPool(UnixConnection, path=endpoint.path, **single))
-    # Any one node of a cluster hears what is published at every other.
+        return Redis.from_pool(ConnectionPool(UnixDomainSocketConnection, path=endpoint.path, **single))
     host, port = endpoint.nodes[0]
-    kind = TlsConnection if endpoint.form is Form.TLS else TcpConnection
+    kind = SSLConnection if endpoint.form is Form.TLS else Connection
     return Redis.from_pool(ConnectionPool(kind, host=host, port=port, **single))
+
+
+async def master_of(endpoint: Endpoint, *, timeout_s: float = 1.0) -> tuple[str, int]:
+    """Where Sentinel says that the master is. Raises RedisError."""
+    guard = _sentinel(endpoint, timeout_s)
+    try:
+        host, port = await guard.discover_master(endpoint.service)
+    finally:
+        for client in guard.sentinels:
+            await client.aclose()
+    return str(host), int(port)
+
+
+def _sentinel(endpoint: Endpoint, timeout_s: float) -> Sentinel:
+    return Sentinel(list(endpoint.nodes), socket_timeout=timeout_s)  # type: ignore[no-untyped-call]
 
 
 def _node(host: str, form: Form, url: str) -> tuple[str, int]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from penstock.broker.client import LOST
-from penstock.broker.connections import Use
+from penstock.broker.channel import LOST
 from penstock.telemetry import events, logs
 
 if TYPE_CHECKING:
-    from redis.asyncio.client import PubSub
-
     from penstock.broker.client import Broker
+    from penstock.broker.link import Link
 
 #: After this long without a message the connection is asked for a sign of life; after twice as long it counts as dead.
 _SILENCE_S = 1.0
@@ -44,6 +42,7 @@ class Subscription:
         self._deliver = deliver
         self._connected = connected
         self._is_lost = False
+        self._is_silent = False
         self._pause_s = _FIRST_PAUSE_S
 
     async def run(self) -> None:
@@ -59,30 +58,34 @@ class Subscription:
             self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
 
     async def _listen(self) -> None:
-        client = self._broker.connection(Use.SUBSCRIPTION)
-        pubsub = client.pubsub()
+        link = await self._broker.subscriber(self._receive)
         try:
-            await pubsub.subscribe(self._channel)
-            await self._receive(pubsub)
+            link.write([("SUBSCRIBE", self._channel)])
+            while True:
+                if not await self._hears(link):
+                    link.write([("PING",)])
+                    if not await self._hears(link):
+                        raise TimeoutError("Redis is silent")
         finally:
-            await pubsub.aclose()
-            await client.aclose()
+            link.close()
 
-    async def _receive(self, pubsub: PubSub) -> None:
-        is_waiting_for_pong = False
-        while True:
-            reply = await pubsub.parse_response(block=False, timeout=_SILENCE_S)
-            if reply is None:
-                if is_waiting_for_pong:
-                    raise TimeoutError("Redis is silent")
-                await pubsub.ping()
-                is_waiting_for_pong = True
-                continue
-            is_waiting_for_pong = False
-            if reply[0] == b"message":
-                self._deliver(reply[2])
-            elif reply[0] == b"subscribe":
-                self._begin()
+    async def _hears(self, link: Link) -> bool:
+        """Whether anything comes in the next while."""
+        self._is_silent = True
+        await asyncio.wait([link.lost], timeout=_SILENCE_S)
+        if link.is_lost:
+            raise ConnectionResetError("the connection was lost")
+        return not self._is_silent
+
+    def _receive(self, reply: Any) -> None:
+        if isinstance(reply, Exception):
+            # This ends the connection, and another one begins.
+            raise reply
+        self._is_silent = False
+        if reply[0] == b"message":
+            self._deliver(reply[2])
+        elif reply[0] == b"subscribe":
+            self._begin()
 
     def _begin(self) -> None:
         if self._is_lost:

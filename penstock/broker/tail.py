@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.broker.client import LOST, Broker
-from penstock.broker.connections import BLOCK_MS, Use
+from penstock.broker.channel import LOST
+from penstock.broker.client import Broker
 from penstock.broker.holding import Held
 from penstock.broker.keys import PoolKeys
+from penstock.broker.link import Command
 from penstock.broker.query import Query
 from penstock.errors import BrokerUnavailableError
 
+#: A read asks the server to answer within this time, so that nobody ever needs to cancel one.
+_BLOCK_MS = 2000
 #: A server that is this much later than it was asked to be will not answer at all.
 _GRACE_S = 1.0
 _MOST_ENTRIES = 256
@@ -49,22 +51,33 @@ class Tail:
 
     def __init__(self, broker: Broker, pool: str, instance: str) -> None:
         self._broker = broker
-        self._client = broker.connection(Use.BLOCKING)
-        # Replies come as the protocol has them, on every form of connection.
-        self._client.response_callbacks.clear()
+        self._channel = broker.channel()
         keys = PoolKeys(pool)
         self._inbox, self._control = keys.inbox(instance).encode(), keys.control(instance).encode()
         self._last = {self._inbox: b"0", self._control: b"0"}
 
     async def read(self) -> Arrivals:
-        """Wait for entries, at most BLOCK_MS. Raises BrokerUnavailableError."""
-        command = ("XREAD", "COUNT", _MOST_ENTRIES, "BLOCK", BLOCK_MS, "STREAMS", *self._last, *self._last.values())
+        """Wait for entries, at most two seconds. Raises BrokerUnavailableError."""
+        command: Command = (
+            "XREAD",
+            "COUNT",
+            _MOST_ENTRIES,
+            "BLOCK",
+            _BLOCK_MS,
+            "STREAMS",
+            *self._last,
+            *self._last.values(),
+        )
         try:
             # Cuts off only a connection that has gone silent.
-            async with asyncio.timeout(BLOCK_MS / 1000 + _GRACE_S):
-                streams = dict(await self._client.execute_command(*command) or ())
+            (reply,) = await self._channel.ask([command], _BLOCK_MS / 1000 + _GRACE_S)
         except LOST as error:
             raise BrokerUnavailableError(f"Redis is out of reach: {error}") from error
+        if isinstance(reply, LOST):
+            raise BrokerUnavailableError(f"Redis cannot serve: {reply}")
+        if isinstance(reply, Exception):
+            raise reply
+        streams = dict(reply or ())
         for stream, entries in streams.items():
             self._last[stream] = entries[-1][0]
         controls = streams.get(self._control, ())
@@ -79,7 +92,7 @@ class Tail:
 
     async def close(self) -> None:
         """Give the connection back."""
-        await self._client.aclose()
+        await self._channel.close()
 
     async def _clear(self, controls: Sequence[tuple[bytes, Any]]) -> None:
         # What stays because Redis went away is bounded by the scripts that write it.

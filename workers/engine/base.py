@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from penstock.request import Sampling
 from penstock.tokenizer import Tokenizer
 
@@ -37,8 +39,7 @@ class Generation:
     trace: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Output:
+class Output(Struct):
     """What one engine step produced for one generation."""
 
     id: str

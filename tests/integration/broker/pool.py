@@ -33,8 +33,8 @@ class Pool:
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
-        #: Plain commands; redis-py's own hints mix up what its two clients return.
-        self.redis: Any = broker.commands
+        #: Plain commands.
+        self.redis: Any = broker.client
         self.keys = PoolKeys(POOL)
 
     async def submit(

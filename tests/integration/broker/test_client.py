@@ -11,7 +11,7 @@ import pytest
 
 from penstock.broker import leading
 from penstock.broker.client import Broker
-from penstock.broker.connections import Endpoint
+from penstock.broker.connections import Endpoint, client_of
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.broker.submission import Accepted, Exists
 from penstock.errors import BrokerUnavailableError
@@ -40,14 +40,17 @@ async def proxy(server: EmbeddedRedis) -> AsyncIterator[Proxy]:
 
 
 @pytest.fixture
-async def far(proxy: Proxy) -> AsyncIterator[Pool]:
+async def far(proxy: Proxy, server: EmbeddedRedis) -> AsyncIterator[Pool]:
     """A pool behind the proxy, connected; the server knows the scripts: what is lost is never a mere NOSCRIPT."""
     broker = Broker(Endpoint.parse(proxy.url), timeout_s=0.3)
     pool = Pool(broker)
+    # What a test looks at is not to be lost on the way.
+    pool.redis = client_of(Endpoint.parse(server.url))
     await pool.lead()
     await pool.register("w.1", slots=100)
     await pool.finish("w.1", await pool.running("w.1"))
     yield pool
+    await pool.redis.aclose()
     await broker.close()
 
 

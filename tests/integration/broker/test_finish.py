@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from penstock.broker import holding
-from penstock.broker.connections import Use
 from penstock.broker.holding import Claimed, Held
+from penstock.broker.query import Query
 from penstock.frames import Delta, encode_frame, replay
 from penstock.job import RESUME_LANE, State
 from tests.integration.broker.pool import NOTHING, POOL, Pool, result, tokens
@@ -21,12 +20,9 @@ def _frame(held: Held, start: int, stop: int) -> bytes:
 
 
 async def _journal(pool: Pool, instance: str) -> list[bytes]:
-    """Every frame, read past redis-py's dictionaries, which keep one field of each name."""
-    client: Any = pool.broker.connection(Use.COMMANDS)
-    client.response_callbacks.clear()
-    entries = await client.execute_command("XRANGE", pool.keys.journal(instance), "-", "+")
-    await client.aclose()
-    return [frame for _, fields in entries for frame in fields[1::2]]
+    """Every frame; redis-py's dictionaries would keep one field of each name."""
+    query = Query(("XRANGE", pool.keys.journal(instance), "-", "+"), list)
+    return [frame for _, fields in await pool.broker.ask(query) for frame in fields[1::2]]
 
 
 async def test_a_step_is_journalled_and_sent_to_whom_it_concerns(pool: Pool) -> None:

@@ -66,13 +66,13 @@ async def test_each_call_gets_its_own_answer(broker: Broker) -> None:
 
 
 async def test_at_the_memory_limit_each_is_told(broker: Broker) -> None:
-    await broker.commands.config_set("maxmemory", 1)
+    await broker.client.config_set("maxmemory", 1)
     funnel = Funnel(broker, 2.0)
     calls = [submit(number) for number in range(3)]
     answers = await asyncio.gather(*(funnel.run(call) for call in calls), return_exceptions=True)
 
     assert [type(answer) for answer in answers] == [BrokerFullError] * 3
-    assert await broker.commands.dbsize() == 0
+    assert await broker.client.dbsize() == 0
 
 
 async def test_a_silent_server_holds_nobody_longer_than_the_deadline(broker: Broker, server: EmbeddedRedis) -> None:
@@ -114,4 +114,4 @@ async def test_a_call_that_is_cancelled_before_its_turn_is_not_made(broker: Brok
     await running
     await funnel.run(submit(2))
 
-    assert await broker.commands.hget("penstock:{sim}:lane-counts", "interactive:t") == b"2"
+    assert await broker.client.hget("penstock:{sim}:lane-counts", "interactive:t") == b"2"

@@ -30,7 +30,7 @@ async def test_a_leader_renews_its_lease(broker: Broker) -> None:
     keys = Pool(broker).keys
     assert await broker.run(leading.lead(POOL, "scheduler:1", 1000))
     assert await broker.run(leading.lead(POOL, "scheduler:1", 90_000))
-    assert await broker.commands.pttl(keys.leader) > 1000
+    assert await broker.client.pttl(keys.leader) > 1000
 
 
 async def test_a_leader_that_resigns_is_replaced_at_once(pool: Pool) -> None:

@@ -44,6 +44,7 @@ class FakeWorker:
         self.broker = broker
         self.instance = instance
         self.keys = PoolKeys(POOL)
+        self.redis = broker.client
         self._tail = Tail(broker, POOL, instance)
 
     async def start(self) -> None:
@@ -60,11 +61,11 @@ class FakeWorker:
 
     async def waiting(self) -> list[tuple[str, str, str]]:
         """Lane, entry and job id of all that waits."""
-        lanes = [lane.decode() for lane in await self.broker.commands.hkeys(self.keys.lane_counts)]
+        lanes = [lane.decode() for lane in await self.redis.hkeys(self.keys.lane_counts)]
         return [
             (lane, entry.decode(), fields[b"j"].decode())
             for lane in lanes
-            for entry, fields in await self.broker.commands.xrange(self.keys.lane(lane))
+            for entry, fields in await self.redis.xrange(self.keys.lane(lane))
         ]
 
     async def has_waiting(self) -> bool:
@@ -76,7 +77,7 @@ class FakeWorker:
         await until(self.has_waiting)
         lane, entry, job_id = (await self.waiting())[0]
         assert await self.broker.run(assign(POOL, _TOKEN, job_id, lane, entry, self.instance)) == "assigned"
-        *_, (inbox_entry, fields) = await self.broker.commands.xrange(self.keys.inbox(self.instance))
+        *_, (inbox_entry, fields) = await self.redis.xrange(self.keys.inbox(self.instance))
         (claimed,) = await self.broker.run(claim(POOL, self.instance, [Held.from_entry(inbox_entry, fields)]))
         assert isinstance(claimed, Claimed)
         return Hand(claimed, Generated(list(claimed.prefix.tokens), list(claimed.prefix.pieces)))

@@ -50,7 +50,7 @@ async def test_a_lost_last_frame_of_a_whole_answer_is_found_in_the_record(
 
 async def test_after_a_cut_subscription_every_stream_asks_at_once(ingress: Serving, worker: FakeWorker) -> None:
     async with begun(ingress.client, worker, "a") as (sse, hand):
-        await worker.broker.commands.client_kill_filter(_type="pubsub")
+        await worker.redis.client_kill_filter(_type="pubsub")
         await worker.say(hand, "b", heard=False)
         async with asyncio.timeout(0.9):
             asked = await worker.answer_attach(hand)
@@ -66,8 +66,8 @@ async def test_a_repeated_frame_adds_nothing(ingress: Serving, worker: FakeWorke
         job, fence, known = hand.held.job, hand.held.fence, hand.generated
         again = encode_frame("w.1", [Delta(job, fence, 0, known.tokens, known.pieces)])
         late = encode_frame("w.0", [Delta(job, fence - 1, 2, [5], ["stale"])])
-        await worker.broker.commands.publish(channel, again)
-        await worker.broker.commands.publish(channel, late)
+        await worker.redis.publish(channel, again)
+        await worker.redis.publish(channel, late)
         await worker.end(hand, "c")
 
         assert joined(await sse.rest()) == "c"
@@ -79,7 +79,7 @@ async def test_another_workers_contradiction_ends_the_stream_with_an_error(
     async with begun(ingress.client, worker, "a", "b") as (sse, hand):
         (_, channel), *_ = hand.listeners
         other = encode_frame("w.2", [Delta(hand.held.job, hand.held.fence + 1, 0, [1, 2, 3], ["x", "y", "z"])])
-        await worker.broker.commands.publish(channel, other)
+        await worker.redis.publish(channel, other)
         ((_, data),) = await sse.rest()
 
         assert data["error"]["type"] == "worker_lost"
@@ -89,7 +89,7 @@ async def test_a_job_whose_record_redis_lost_is_submitted_again_with_what_was_se
     ingress: Serving, worker: FakeWorker
 ) -> None:
     async with begun(ingress.client, worker, "a", "b") as (sse, hand):
-        await worker.broker.commands.delete(worker.keys.job(hand.held.job))
+        await worker.redis.delete(worker.keys.job(hand.held.job))
         again = await worker.take()
         assert again.held.job == hand.held.job
         assert again.claimed.prefix == hand.generated
@@ -101,7 +101,7 @@ async def test_a_job_whose_record_redis_lost_is_submitted_again_with_what_was_se
 async def test_an_unreadable_frame_is_passed_over(ingress: Serving, worker: FakeWorker) -> None:
     async with begun(ingress.client, worker, "a") as (sse, hand):
         (_, channel), *_ = hand.listeners
-        await worker.broker.commands.publish(channel, b"nonsense")
+        await worker.redis.publish(channel, b"nonsense")
         await worker.end(hand, "b")
 
         assert joined(await sse.rest()) == "b"
@@ -109,11 +109,11 @@ async def test_an_unreadable_frame_is_passed_over(ingress: Serving, worker: Fake
 
 async def test_a_stream_follows_its_job_to_another_worker(ingress: Serving, worker: FakeWorker, redis_url: str) -> None:
     async with begun(ingress.client, worker, "a") as (sse, hand):
-        await worker.broker.commands.hset(worker.keys.job(hand.held.job), "worker", "w.2")
+        await worker.redis.hset(worker.keys.job(hand.held.job), "worker", "w.2")
         other = FakeWorker(Broker(Endpoint.parse(redis_url)), "w.2")
         asked = await other.controls()
         await other.stop()
-        await worker.broker.commands.hset(worker.keys.job(hand.held.job), "worker", "w.1")
+        await worker.redis.hset(worker.keys.job(hand.held.job), "worker", "w.1")
         await worker.end(hand, "b")
 
         assert asked == [Attach(hand.held.job, hand.claimed.listeners, 1)]

@@ -207,7 +207,7 @@ async def test_a_vanished_job_ends_its_event_stream_with_an_error(
     async with begun(client, worker, "a", headers=KEPT) as (_, hand):
         pass
     async with following(client, hand.held.job, "1") as sse:
-        await worker.broker.commands.delete(worker.keys.job(hand.held.job))
+        await worker.redis.delete(worker.keys.job(hand.held.job))
         ((_, data),) = await sse.rest()
 
     assert data["error"]["code"] == "not_found"

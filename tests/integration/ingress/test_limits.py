@@ -174,7 +174,7 @@ async def test_a_full_lane_is_a_429_that_leaves_nothing_behind(serve: Serve, wor
     second = asyncio.create_task(client.post(CHAT_PATH, json=CHAT))
     while not await worker.has_waiting():
         await asyncio.sleep(0.01)
-    keys = await worker.broker.commands.dbsize()
+    keys = await worker.redis.dbsize()
     response = await client.post(CHAT_PATH, json=CHAT)
 
     assert error_of(response, 429)["code"] == "rate_limit_exceeded"
@@ -184,7 +184,7 @@ async def test_a_full_lane_is_a_429_that_leaves_nothing_behind(serve: Serve, wor
     assert response.headers["x-ratelimit-remaining-requests"] == "0"
     assert response.headers["x-ratelimit-reset-requests"] == "30s"
     assert "x-penstock-job-id" not in response.headers
-    assert await worker.broker.commands.dbsize() == keys
+    assert await worker.redis.dbsize() == keys
     await worker.end(hand)
     await worker.end(await worker.take())
     assert [(await one).status_code for one in (first, second)] == [200, 200]

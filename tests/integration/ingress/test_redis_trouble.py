@@ -105,7 +105,7 @@ async def test_at_maxmemory_new_work_is_refused_and_running_work_finishes(
     fragile: Serving, fragile_worker: FakeWorker
 ) -> None:
     async with begun(fragile.client, fragile_worker, "a") as (sse, hand):
-        await fragile_worker.broker.commands.config_set("maxmemory", 1)
+        await fragile_worker.redis.config_set("maxmemory", 1)
         response = await fragile.client.post("/v1/chat/completions", json=CHAT)
         await fragile_worker.say(hand, "b")
         await fragile_worker.end(hand, "c")

@@ -94,7 +94,7 @@ async def test_ready_with_a_leader_and_a_worker(client: httpx.AsyncClient, worke
 
 async def test_a_failing_worker_says_why(client: httpx.AsyncClient, worker: FakeWorker) -> None:
     fields = {"state": "failed", "failures": 3, "why": "no such file: model.safetensors"}
-    await worker.broker.commands.hset(worker.keys.worker(worker.instance), mapping=fields)
+    await worker.redis.hset(worker.keys.worker(worker.instance), mapping=fields)
     ready = await client.get("/ready")
 
     assert ready.status_code == 503
@@ -139,7 +139,7 @@ async def test_a_job_waits_in_its_tenants_lane(serve: Serve, worker: FakeWorker)
     client = (await serve(api_keys=KEYS)).client
     client.headers["authorization"] = "Bearer sk-1"
     async with begun(client, worker, "a") as (_, hand):
-        lane = await worker.broker.commands.hget(worker.keys.job(hand.held.job), "lane")
+        lane = await worker.redis.hget(worker.keys.job(hand.held.job), "lane")
 
     assert lane == b"interactive:ada"
 

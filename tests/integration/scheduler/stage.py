@@ -96,7 +96,7 @@ async def working(pool: Pool, instance: str, **how: Any) -> AsyncIterator[StageW
 @asynccontextmanager
 async def listening(broker: Broker, channel: str) -> AsyncIterator[Callable[[], Awaitable[Delta]]]:
     """Subscribes to a channel; calling what it gives waits for the next delta."""
-    async with broker.commands.pubsub() as ears:
+    async with broker.client.pubsub() as ears:
         await ears.subscribe(channel)
         await ears.get_message(timeout=5)
 
@@ -104,7 +104,7 @@ async def listening(broker: Broker, channel: str) -> AsyncIterator[Callable[[], 
             async with asyncio.timeout(10):
                 while not (message := await ears.get_message(ignore_subscribe_messages=True, timeout=1)):
                     pass
-            (delta,) = decode_frame(message["data"]).deltas
+            (delta,) = decode_frame(message["data"]).every()
             return delta
 
         yield heard

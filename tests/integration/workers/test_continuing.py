@@ -127,7 +127,7 @@ async def test_a_long_job_is_checkpointed_and_its_journal_trimmed(
     held = await pool.assigned(instance, body=body(max_tokens=2000))
     longest = 0
     while (job := await pool.read(held.job)).state is not State.COMPLETED:
-        entries = await pool.broker.commands.xrange(pool.keys.journal(instance))
+        entries = await pool.redis.xrange(pool.keys.journal(instance))
         longest = max(longest, len(entries))
     assert job.result is not None
     assert len(job.result.generated.tokens) == 2000
@@ -173,7 +173,7 @@ async def test_a_second_run_that_says_something_else_is_an_error_and_not_a_mixtu
 
 async def test_what_a_lost_worker_held_is_no_longer_its_to_finish(hire: Hire, pool: Pool) -> None:
     instance = await hire(engine=engine(SLOW)).ready(pool)
-    held = await pool.running(instance)
+    held = await pool.assigned(instance)
     await pool.lose(instance)
     call = holding.hand_back(POOL, instance, held, Generated([], []), queue_timeout_ms=1000)
     assert await pool.broker.run(call) == "fenced"

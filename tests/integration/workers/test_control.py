@@ -36,7 +36,7 @@ async def test_a_cancelled_job_stops_generating_and_keeps_what_it_has(hire: Hire
     assert job.result is not None
     assert 3 <= len(job.result.generated.tokens) < 2000
     await until(lambda: slow.stats().running == 0)
-    assert await pool.broker.commands.xlen(pool.keys.control(instance)) == 0
+    assert await pool.redis.xlen(pool.keys.control(instance)) == 0
 
 
 async def test_a_job_cancelled_while_it_is_assigned_never_completes(hire: Hire, pool: Pool, ear: Ear) -> None:
@@ -85,6 +85,6 @@ async def test_who_attaches_for_the_end_hears_the_end_only(hire: Hire, pool: Poo
 async def test_attaching_to_a_job_that_is_not_here_harms_nobody(hire: Hire, pool: Pool, ear: Ear) -> None:
     instance = await hire().ready(pool)
     fields = {"attach": "sim-000", "listener": ear.stream, "offset": 0}
-    await pool.broker.commands.xadd(pool.keys.control(instance), fields)
+    await pool.redis.xadd(pool.keys.control(instance), fields)
     held = await pool.assigned(instance, body=body(max_tokens=2), listeners=ear.stream)
     assert (await ear.end(held.job)).state == State.COMPLETED

@@ -31,12 +31,12 @@ async def test_a_drained_worker_leaves_nothing_behind(hire: Hire, pool: Pool) ->
     instance = await hand.ready(pool)
     await hand.drain()
     keys = pool.keys
-    left = await pool.broker.commands.exists(
+    left = await pool.redis.exists(
         keys.worker(instance), keys.inbox(instance), keys.control(instance), keys.journal(instance)
     )
     assert left == 0
-    assert await pool.broker.commands.smembers(keys.instances) == set()
-    assert await pool.broker.commands.hgetall(keys.workers) == {}
+    assert await pool.redis.smembers(keys.instances) == set()
+    assert await pool.redis.hgetall(keys.workers) == {}
 
 
 async def test_an_idle_worker_leaves_at_once(hire: Hire, pool: Pool) -> None:
@@ -70,7 +70,7 @@ async def test_what_was_assigned_and_not_begun_goes_back_with_what_others_genera
     late = await pool.queued(body=body(max_tokens=30), prefix=encode_generated(prefix))
     hand.stop.set()
     # Before its record says that it drains, the scheduler may still assign.
-    await pool.broker.commands.hset(pool.keys.worker(instance), "state", "ready")
+    await pool.redis.hset(pool.keys.worker(instance), "state", "ready")
     await pool.try_assign(late, instance)
     await hand.drain()
     job = await pool.read(late)

@@ -29,7 +29,7 @@ async def test_an_engine_that_does_not_start_ends_the_worker_with_its_reason(hir
 async def test_a_worker_that_failed_before_says_so_while_it_waits(hire: Hire, pool: Pool) -> None:
     hand = hire(history=History(failures=4, why="no memory"))
     await until(lambda: bool(hand.notes.instances))
-    record: dict[bytes, bytes] = await pool.broker.commands.hgetall(pool.keys.worker(hand.instance))
+    record: dict[bytes, bytes] = await pool.redis.hgetall(pool.keys.worker(hand.instance))
     assert (record[b"state"], record[b"failures"], record[b"why"]) == (b"failed", b"4", b"no memory")
     assert not hand.notes.is_ready
     await hand.drain()
@@ -49,7 +49,7 @@ async def test_a_dead_engines_jobs_are_left_to_recovery_with_all_their_tokens(
     assert await state_of(pool, instance) == "lost"
     assert await pool.state(held.job) is State.RUNNING
     assert len(ear.heard(held.job).tokens) == 5
-    assert await pool.broker.commands.xlen(pool.keys.journal(instance)) > 0
+    assert await pool.redis.xlen(pool.keys.journal(instance)) > 0
 
 
 async def test_an_idle_engine_is_not_a_hanging_one(hire: Hire, pool: Pool) -> None:

@@ -16,7 +16,7 @@ Hire = Callable[..., Hand]
 
 
 async def beat_of(pool: Pool, instance: str) -> int:
-    return int(await pool.broker.commands.hget(pool.keys.worker(instance), "beat") or 0)
+    return int(await pool.redis.hget(pool.keys.worker(instance), "beat") or 0)
 
 
 async def test_a_fenced_worker_registers_anew_and_serves_with_the_same_engine(hire: Hire, pool: Pool, ear: Ear) -> None:
@@ -41,17 +41,17 @@ async def test_nothing_a_fenced_worker_says_reaches_a_client_or_the_journal(hire
     held = await pool.assigned(instance, body=body(max_tokens=500), listeners=ear.stream)
     await ear.tokens(held.job, 3)
     await pool.lose(instance)
-    written = await pool.broker.commands.xlen(pool.keys.journal(instance))
+    written = await pool.redis.xlen(pool.keys.journal(instance))
     heard = len(ear.heard(held.job).tokens)
     await asyncio.sleep(0.2)
-    assert await pool.broker.commands.xlen(pool.keys.journal(instance)) == written
+    assert await pool.redis.xlen(pool.keys.journal(instance)) == written
     assert len(ear.heard(held.job).tokens) <= heard + 1, "at most the frame that was on its way"
 
 
 async def test_a_worker_whose_record_vanished_registers_anew(hire: Hire, pool: Pool) -> None:
     hand = hire()
     await hand.ready(pool)
-    await pool.broker.commands.flushall()
+    await pool.redis.flushall()
     await until(lambda: len(hand.notes.instances) == 2)
     await hand.ready(pool)
 
@@ -81,7 +81,7 @@ async def test_a_beat_says_how_the_engine_is(hire: Hire, pool: Pool) -> None:
     async with asyncio.timeout(5):
         while b'"running":1' not in fields[b"stats"]:
             await asyncio.sleep(0.02)
-            fields = await pool.broker.commands.hgetall(pool.keys.worker(instance))
+            fields = await pool.redis.hgetall(pool.keys.worker(instance))
     assert (fields[b"slots"], fields[b"max_model_len"], fields[b"engine"]) == (b"64", b"8192", b"simulated 1")
 
 

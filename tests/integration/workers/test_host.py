@@ -76,7 +76,7 @@ async def worker_that(pool: Pool, condition: Callable[[WorkerStatus], bool]) -> 
         while True:
             for worker in (await pool_status(pool.broker, POOL)).workers:
                 if condition(worker):
-                    instance = await pool.broker.commands.hget(pool.keys.workers, worker.name)
+                    instance = await pool.redis.hget(pool.keys.workers, worker.name)
                     if instance is not None:
                         return instance.decode(), worker
             await asyncio.sleep(0.01)
@@ -86,11 +86,11 @@ async def ready(pool: Pool, count: int = 1) -> list[str]:
     async with asyncio.timeout(START_S):
         while len((await pool_status(pool.broker, POOL)).names(WorkerState.READY)) < count:
             await asyncio.sleep(0.01)
-    return [instance.decode() for instance in (await pool.broker.commands.hgetall(pool.keys.workers)).values()]
+    return [instance.decode() for instance in (await pool.redis.hgetall(pool.keys.workers)).values()]
 
 
 async def pid_of(pool: Pool, instance: str) -> int:
-    return int(await pool.broker.commands.hget(pool.keys.worker(instance), "pid") or 0)
+    return int(await pool.redis.hget(pool.keys.worker(instance), "pid") or 0)
 
 
 async def test_a_host_serves_with_as_many_workers_as_it_is_told(start: Start, pool: Pool, ear: Ear) -> None:
@@ -112,7 +112,7 @@ async def test_a_killed_worker_is_declared_lost_at_once_and_replaced(start: Star
     psutil.Process(pid).kill()
     began_s = time.monotonic()
     async with asyncio.timeout(DEADLINE_S):
-        while await pool.broker.commands.hget(pool.keys.worker(instance), "state") != b"lost":
+        while await pool.redis.hget(pool.keys.worker(instance), "state") != b"lost":
             await asyncio.sleep(0.005)
     declared_s = time.monotonic() - began_s
     successor, status = await worker_that(pool, lambda worker: worker.state is WorkerState.READY)
@@ -121,7 +121,7 @@ async def test_a_killed_worker_is_declared_lost_at_once_and_replaced(start: Star
     assert "killed by signal 9" in status.why
     assert declared_s < 1.0
     assert pid not in host.workers
-    assert await pool.broker.commands.xlen(pool.keys.journal(instance)) > 0
+    assert await pool.redis.xlen(pool.keys.journal(instance)) > 0
 
 
 async def test_sigterm_drains_every_worker_and_ends_the_host(start: Start, pool: Pool, ear: Ear) -> None:
@@ -134,7 +134,7 @@ async def test_sigterm_drains_every_worker_and_ends_the_host(start: Start, pool:
     assert (await ear.end(held.job)).state == State.COMPLETED
     assert await asyncio.to_thread(host.process.wait, 10) == 0
     assert ear.heard(held.job).tokens == tokens_of(raw, SimulatedSettings())
-    assert await pool.broker.commands.smembers(pool.keys.instances) == set()
+    assert await pool.redis.smembers(pool.keys.instances) == set()
 
 
 async def test_what_does_not_fit_into_the_grace_is_handed_back(start: Start, pool: Pool, ear: Ear) -> None:
@@ -199,12 +199,12 @@ async def test_a_worker_stopped_past_its_lease_writes_nothing_more_and_begins_an
     worker = psutil.Process(await pid_of(pool, instance))
     worker.suspend()
     await pool.lose(instance)
-    written = await pool.broker.commands.xlen(pool.keys.journal(instance))
+    written = await pool.redis.xlen(pool.keys.journal(instance))
     worker.resume()
     async with asyncio.timeout(DEADLINE_S):
         while (successor := (await ready(pool))[0]) == instance:
             await asyncio.sleep(0.01)
     assert await pid_of(pool, successor) == worker.pid
-    assert await pool.broker.commands.xlen(pool.keys.journal(instance)) == written
+    assert await pool.redis.xlen(pool.keys.journal(instance)) == written
     raw = body(max_tokens=3)
     assert (await ended(pool, (await pool.assigned(successor, body=raw)).job)).state is State.COMPLETED

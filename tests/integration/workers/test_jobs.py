@@ -121,7 +121,7 @@ async def test_a_completion_takes_token_ids_and_text(hire: Hire, pool: Pool) -> 
 async def test_an_entry_whose_job_went_on_elsewhere_does_not_hold_a_slot(hire: Hire, pool: Pool) -> None:
     instance = await hire().ready(pool)
     job_id = await pool.queued()
-    await pool.broker.commands.xadd(pool.keys.inbox(instance), {"j": job_id, "f": 7})
+    await pool.redis.xadd(pool.keys.inbox(instance), {"j": job_id, "f": 7})
     held = await pool.assigned(instance, body=body(max_tokens=1))
     await ended(pool, held.job)
     assert await pool.inbox(instance) == []

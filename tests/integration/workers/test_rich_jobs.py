@@ -92,7 +92,7 @@ async def test_a_rich_job_goes_on_after_its_workers_loss(hire: Hire, pool: Pool,
     instance = await hire(engine=RichSimulatedEngine(continues=continues)).ready(pool)
     job_id = await pool.queued(body=RAW, listeners=ear.stream)
     prefix = Generated(tokens_of(RAW)[:7], chunks(job_id, 7))
-    await pool.broker.commands.hset(pool.keys.job(job_id), "prefix", encode_generated(prefix))
+    await pool.redis.hset(pool.keys.job(job_id), "prefix", encode_generated(prefix))
     await pool.assign(job_id, instance)
     await ear.end(job_id)
     assert prefix.pieces + [piece for delta in ear.of(job_id) for piece in delta.pieces] == chunks(job_id, 20)

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from penstock.broker.client import Broker
-from penstock.broker.connections import Endpoint, Use
+from penstock.broker.connections import Endpoint
 from penstock.broker.holding import Held
 from penstock.broker.keys import ingress_channel
+from penstock.broker.subscription import Subscription
 from penstock.frames import Delta, End, Generated, decode_frame
 from penstock.job import Job, State
 from penstock.request import Api, Sampling, parse, sampling
@@ -64,22 +65,20 @@ class Ear:
         self.stream = f"s:{self.channel}"
         self.final = f"f:{self.channel}"
         self.deltas: list[Delta] = []
-        self._client = broker.connection(Use.SUBSCRIPTION)
-        self._pubsub = self._client.pubsub()
-        self._news = asyncio.Condition()
+        self._listens = asyncio.Event()
+        self._subscription = Subscription(broker, self.channel, deliver=self._hear, connected=self._listens.set)
+        self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def listen(self) -> None:
-        await self._pubsub.subscribe(self.channel)
-        await self._pubsub.get_message(timeout=DEADLINE_S)
-        self._task = asyncio.create_task(self._hear())
+        self._task = asyncio.create_task(self._subscription.run())
+        async with asyncio.timeout(DEADLINE_S):
+            await self._listens.wait()
 
     async def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self._pubsub.aclose()
-        await self._client.aclose()
 
     def of(self, job: str, fence: int | None = None) -> list[Delta]:
         return [delta for delta in self.deltas if delta.job == job and fence in (None, delta.fence)]
@@ -92,8 +91,10 @@ class Ear:
         return generated
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(DEADLINE_S), self._news:
-            await self._news.wait_for(condition)
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition():
+                self._news.clear()
+                await self._news.wait()
 
     async def tokens(self, job: str, count: int) -> None:
         """Wait for that many tokens of a job."""
@@ -104,12 +105,9 @@ class Ear:
         await self.until(lambda: any(delta.end for delta in self.of(job)))
         return next(delta.end for delta in self.of(job) if delta.end)
 
-    async def _hear(self) -> None:
-        async for message in self._pubsub.listen():
-            if message["type"] == "message":
-                async with self._news:
-                    self.deltas += decode_frame(message["data"]).deltas
-                    self._news.notify_all()
+    def _hear(self, raw: bytes) -> None:
+        self.deltas += decode_frame(raw).every()
+        self._news.set()
 
 
 class Notes(Reporter):
@@ -169,7 +167,7 @@ class Hand:
 
 async def state_of(pool: Pool, instance: str) -> str:
     """What an instance's record says."""
-    state: bytes | None = await pool.broker.commands.hget(pool.keys.worker(instance), "state")
+    state: bytes | None = await pool.redis.hget(pool.keys.worker(instance), "state")
     return (state or b"").decode()
 
 

@@ -14,6 +14,7 @@ from penstock.frames import (
     Failure,
     Generated,
     Result,
+    Singles,
     decode_frame,
     decode_generated,
     decode_result,
@@ -109,7 +110,7 @@ def test_a_frame_comes_back_as_it_was_sent() -> None:
 
 def test_a_frame_of_another_version_is_refused() -> None:
     with pytest.raises(ValueError, match=f"version {FRAME_VERSION + 1}"):
-        decode_frame(msgspec.msgpack.encode((FRAME_VERSION + 1, "w.1", [])))
+        decode_frame(msgspec.msgpack.encode((FRAME_VERSION + 1, "w.1", [], Singles())))
 
 
 @pytest.mark.parametrize("raw", [b"", b"nonsense", msgspec.msgpack.encode({"a": 1}), msgspec.msgpack.encode((1,))])

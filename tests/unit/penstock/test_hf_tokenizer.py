@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from penstock.errors import InvalidRequestError, SettingsError
@@ -79,11 +79,12 @@ def test_a_token_beyond_the_vocabulary_has_no_text(byte_level: HfTokenizer) -> N
 
 
 @given(ids=st.lists(st.integers(0, 401)))
+@example(ids=[173, 258])
 def test_any_tokens_stream_as_the_library_decodes_them(byte_level: HfTokenizer, ids: list[int]) -> None:
     text = streamed(byte_level.stream(), ids)
     whole = byte_level.decode(ids)
-    # Bytes that may still become a character are kept back at the end.
-    assert whole in (text, text + "\N{REPLACEMENT CHARACTER}")
+    # Bytes that may still become a character are kept back at the end; Python takes half a surrogate for one of them.
+    assert whole in [text + "\N{REPLACEMENT CHARACTER}" * count for count in range(3)]
 
 
 @given(ids=st.lists(st.integers(0, 499), max_size=200))

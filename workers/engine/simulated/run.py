@@ -22,6 +22,8 @@ class Run:
     id: str
     prompt: Sequence[int]
     script: Script
+    #: The script's.
+    tokens: Sequence[int]
     #: Tokens generated so far, another worker's included.
     position: int
     #: The position that takes more than one more token: the script's last, or the one where `failure` strikes.
@@ -42,6 +44,7 @@ class Run:
             id=generation.id,
             prompt=generation.prompt,
             script=script,
+            tokens=script.tokens,
             position=len(generation.done),
             turning_point=min(last, failure.at_token - 1) if failure else last,
             failure=failure,

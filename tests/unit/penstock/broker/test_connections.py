@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.broker.connections import Endpoint, Form, Use, connect
+from penstock.broker.channel import open_channel
+from penstock.broker.connections import Endpoint, Form, client_of
 from penstock.errors import SettingsError
 
 HOST = (("redis.example", 6379),)
@@ -63,21 +64,17 @@ def test_a_complaint_does_not_tell_the_password() -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("use", list(Use))
 @pytest.mark.parametrize("url", [url for url, _ in FORMS])
-async def test_every_form_makes_a_client(url: str, use: Use) -> None:
-    client = connect(Endpoint.parse(url), use)
-    await client.aclose()
+async def test_every_form_makes_a_channel(url: str) -> None:
+    await open_channel(Endpoint.parse(url)).close()
+
+
+@pytest.mark.parametrize("url", [url for url, _ in FORMS])
+async def test_every_form_makes_a_client(url: str) -> None:
+    await client_of(Endpoint.parse(url)).aclose()
 
 
 async def test_no_client_tries_a_write_twice_by_itself() -> None:
-    client = connect(Endpoint.parse("redis://redis.example"), Use.COMMANDS)
+    client = client_of(Endpoint.parse("redis://redis.example"))
     assert client.connection_pool.connection_kwargs["retry"]._retries == 0
-    await client.aclose()
-
-
-@pytest.mark.parametrize(("use", "timeout_s"), [(Use.COMMANDS, 0.5), (Use.HEARTBEAT, 0.5), (Use.BLOCKING, None)])
-async def test_only_a_blocking_reader_waits_without_a_limit(use: Use, timeout_s: float | None) -> None:
-    client = connect(Endpoint.parse("redis://redis.example"), use, timeout_s=0.5)
-    assert client.connection_pool.connection_kwargs["socket_timeout"] == timeout_s
     await client.aclose()

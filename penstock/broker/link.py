@@ -1,0 +1,179 @@
+"""One connection to one Redis server: commands go out as they come, replies come back in their order.
+
+A client library's connection takes longer over a round trip than a worker over an engine step: it has pools, streams
+and timeouts, all in Python. This is hiredis in an asyncio protocol, without a task switch of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import hiredis
+from redis.asyncio.connection import DefaultParser
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import InvalidResponse, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from penstock.broker.connections import Endpoint, Form, master_of
+from penstock.broker.script import Argument
+
+Command = Sequence[Argument]
+
+_NOT_YET = object()
+# Its annotations know packed commands of one word only.
+_pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
+#: The caller's own limit is tighter.
+_GREETING_S = 60.0
+
+
+class _Batch:
+    """Commands that were sent together, and the replies to them so far."""
+
+    __slots__ = ("answer", "due_s", "left", "replies")
+
+    def __init__(self, answer: asyncio.Future[list[Any]], left: int, due_s: float) -> None:
+        self.answer = answer
+        self.left = left
+        self.due_s = due_s
+        self.replies: list[Any] = []
+
+
+class Link(asyncio.Protocol):
+    """An open connection; once it is lost it stays lost.
+
+    With `deliver` it is a subscriber's: whatever comes while no reply is due goes there.
+    """
+
+    def __init__(self, deliver: Callable[[Any], None] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._deliver = deliver
+        self._reader = hiredis.Reader(
+            protocolError=InvalidResponse, replyError=DefaultParser.parse_error, notEnoughData=_NOT_YET
+        )
+        self._waiting: deque[_Batch] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due_s = 0.0
+        #: Done when the connection is gone.
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+        self.is_lost = False
+
+    def send(self, commands: Sequence[Command], timeout_s: float) -> asyncio.Future[list[Any]]:
+        """Send commands; their replies, errors among them, come within the time, or the connection counts as lost."""
+        answer: asyncio.Future[list[Any]] = self._loop.create_future()
+        if self.is_lost:
+            answer.set_exception(RedisConnectionError("The connection to Redis was lost."))
+            return answer
+        if not commands:
+            answer.set_result([])
+            return answer
+        due_s = self._loop.time() + timeout_s
+        self._waiting.append(_Batch(answer, len(commands), due_s))
+        if self._timer is None or due_s < self._due_s:
+            self._watch(due_s)
+        self.write(commands)
+        return answer
+
+    def write(self, commands: Sequence[Command]) -> None:
+        """Send commands that have no replies of their own: a subscriber's."""
+        self._transport.write(b"".join([_pack(tuple(command)) for command in commands]))
+
+    def close(self, error: Exception | None = None) -> None:
+        """End the connection; whoever waits for a reply gets the error."""
+        if self.is_lost:
+            return
+        self.is_lost = True
+        self._transport.abort()
+        if self._timer is not None:
+            self._timer.cancel()
+        self.lost.set_result(None)
+        for batch in self._waiting:
+            if not batch.answer.done():
+                batch.answer.set_exception(error or RedisConnectionError("The connection to Redis was closed."))
+        self._waiting.clear()
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Be ready."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell everybody."""
+        self.close(RedisConnectionError(f"The connection to Redis was lost: {exc or 'the server closed it'}."))
+
+    def data_received(self, data: bytes) -> None:
+        """Hand out the replies that are complete."""
+        reader, deliver, waiting = self._reader, self._deliver, self._waiting
+        reader.feed(data)
+        while (reply := reader.gets()) is not _NOT_YET:
+            if not waiting and deliver is not None:
+                deliver(reply)
+                continue
+            batch = waiting[0]
+            batch.replies.append(reply)
+            batch.left -= 1
+            if not batch.left:
+                waiting.popleft()
+                # Who waited may have been cancelled.
+                if not batch.answer.done():
+                    batch.answer.set_result(batch.replies)
+
+    def _watch(self, due_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due_s = due_s
+        self._timer = self._loop.call_at(due_s, self._expire)
+
+    def _expire(self) -> None:
+        """One timer looks after all batches: setting one for each would cost more than sending it."""
+        self._timer = None
+        if not self._waiting:
+            return
+        due_s = min(batch.due_s for batch in self._waiting)
+        if due_s > self._loop.time():
+            self._watch(due_s)
+        else:
+            self.close(RedisTimeoutError("Redis did not answer in time."))
+
+
+async def open_link(endpoint: Endpoint, timeout_s: float, deliver: Callable[[Any], None] | None = None) -> Link:
+    """Connect, and log in as the endpoint says. Raises OSError, RedisError."""
+    async with asyncio.timeout(timeout_s):
+        link = await _dial(endpoint, deliver)
+        try:
+            await _greet(link, endpoint)
+        except BaseException:
+            link.close()
+            raise
+    return link
+
+
+async def _dial(endpoint: Endpoint, deliver: Callable[[Any], None] | None) -> Link:
+    loop = asyncio.get_running_loop()
+    if endpoint.form is Form.UNIX:
+        return (await loop.create_unix_connection(lambda: Link(deliver), endpoint.path))[1]
+    # Any one node of a cluster hears what is published at every other.
+    host, port = await master_of(endpoint) if endpoint.form is Form.SENTINEL else endpoint.nodes[0]
+    tls = ssl.create_default_context() if endpoint.form is Form.TLS else None
+    transport, link = await loop.create_connection(lambda: Link(deliver), host, port, ssl=tls)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return link
+
+
+async def _greet(link: Link, endpoint: Endpoint) -> None:
+    """Log in and choose the database; with RESP2, what a new connection speaks, nothing else has to be agreed on."""
+    words: list[Command] = []
+    if endpoint.password is not None:
+        words.append(("AUTH", *filter(None, (endpoint.username,)), endpoint.password))
+    if endpoint.db:
+        words.append(("SELECT", endpoint.db))
+    if not words:
+        return
+    for reply in await link.send(words, _GREETING_S):
+        if isinstance(reply, RedisError):
+            raise reply
