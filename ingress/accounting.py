@@ -50,21 +50,21 @@ class Observed:
             status = "500"
             raise
         finally:
-            metrics.REQUESTS.labels(exchange.model, status).inc()
-            metrics.REQUEST_SECONDS.labels(exchange.model).observe(exchange.elapsed_s)
+            metrics.child(metrics.REQUESTS, exchange.model, status).inc()
+            metrics.child(metrics.REQUEST_SECONDS, exchange.model).observe(exchange.elapsed_s)
             if exchange.span is not None:
                 exchange.span.end(exchange.error)
 
 
 def note_first_token(exchange: Exchange) -> None:
     """The answer begins."""
-    metrics.TTFT_SECONDS.labels(exchange.model).observe(exchange.elapsed_s)
+    metrics.child(metrics.TTFT_SECONDS, exchange.model).observe(exchange.elapsed_s)
 
 
 def note_interval(exchange: Exchange, tokens: int, streamed_s: float) -> None:
     """So many tokens came in that time after the first."""
     if tokens > 0:
-        metrics.ITL_SECONDS.labels(exchange.model).observe(streamed_s / tokens)
+        metrics.child(metrics.ITL_SECONDS, exchange.model).observe(streamed_s / tokens)
 
 
 def note_end(context: Context, exchange: Exchange, ticket: Ticket, end: End) -> None:
@@ -77,7 +77,7 @@ def note_end(context: Context, exchange: Exchange, ticket: Ticket, end: End) -> 
             ("cached", end.cached_tokens),
             ("generated", end.completion_tokens),
         ):
-            metrics.TOKENS.labels(exchange.model, kind).inc(count)
+            metrics.child(metrics.TOKENS, exchange.model, kind).inc(count)
 
 
 def note_client_gone(exchange: Exchange, listener: Listener, *, was_cut: bool) -> None:

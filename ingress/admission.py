@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from penstock.broker.submission import Accepted, Exists, LaneFull
 from penstock.errors import IdempotencyConflictError, QueueFullError
@@ -30,8 +31,7 @@ class Reason(enum.StrEnum):
     REDIS_AWAY = "redis_away"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lane:
+class Lane(Struct, frozen=True, kw_only=True):
     """The bounds of a pool's lanes, and how fast they empty."""
 
     max_jobs: int
@@ -40,16 +40,14 @@ class Lane:
     drained_per_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(Struct, frozen=True):
     """The job is in the queue, or was before."""
 
     reason: Reason
     created_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The client gets this error."""
 
     reason: Reason

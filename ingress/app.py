@@ -18,6 +18,7 @@ from ingress.context import running
 from ingress.exchange import JOB_ID_HEADER
 from ingress.routes import chat, completions, health, jobs, metrics, models, tokenize
 from ingress.service import Service
+from ingress.shortcut import Endpoint, Shortcut
 from ingress.tokenizers import Tokenizers
 from penstock.errors import ApiError, BrokerUnavailableError
 
@@ -34,6 +35,10 @@ _INGRESS = (
     health.ready,
     metrics.router,
 )
+_GENERATING: dict[str, Endpoint] = {
+    "/v1/chat/completions": chat.chat_completions,
+    "/v1/completions": completions.completions,
+}
 _TOKENIZER = (tokenize.router, health.alive, metrics.router)
 
 Running = Callable[["Settings"], AbstractAsyncContextManager[Service]]
@@ -74,6 +79,9 @@ def _app(settings: Settings, service: Running, routers: Sequence[APIRouter]) -> 
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
+    if chat.router in routers:
+        known = {kind: handler for kind, handler in handlers.items() if kind is not Exception}
+        app.add_middleware(Shortcut, endpoints=_GENERATING, handlers=known)
     if settings.ingress.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from ingress.ending import expire
 from ingress.outcome import NOBODY, OVERRUN, UNSERVED, VANISHED
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from penstock.broker.client import Broker
 
 #: How often silence is looked for.
-_TICK_S = 0.25
+_TICK_S = 0.5
 #: Calls in one round trip, so that no reply takes long.
 _BATCH = 100
 #: Times a job is followed from worker to worker at once; after that it is asked for again when it is silent.
@@ -128,7 +129,7 @@ class Attacher:
             if listener.watch.missed():
                 listener.finish(VANISHED)
             return
-        job = replace(listener.job, prefix=encode_generated(listener.generated))
+        job = msgspec.structs.replace(listener.job, prefix=encode_generated(listener.generated))
         await self._broker.run(enqueue(job, max_jobs=0, max_bytes=0))
         metrics.RESUBMITTED.labels(listener.pool).inc()
         log.warning(events.JOB_RESUBMITTED, job=listener.job_id, tokens=listener.offset)

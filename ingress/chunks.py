@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
+from msgspec import Struct
 
 from ingress.outcome import error_of
 from penstock.request import Api
@@ -20,8 +20,7 @@ _encode = msgspec.json.encode
 _HOLE = "\0"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(Struct, frozen=True, kw_only=True):
     """What all chunks of one answer, and the whole answer, have in common."""
 
     api: Api

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
 
 from penstock.telemetry import spans
 
@@ -21,11 +23,10 @@ _KEY = "exchange"
 NO_MODEL = "-"
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(Struct):
     """Filled in as the request is understood."""
 
-    started_s: float = field(default_factory=time.monotonic)
+    started_s: float = msgspec.field(default_factory=time.monotonic)
     #: A model that is served, else NO_MODEL: a label must not be the client's free text.
     model: str = NO_MODEL
     #: Set once the job may exist.

@@ -65,7 +65,8 @@ class Listener(Progress):
         verdict = self.take(delta)
         if verdict is Verdict.RESTART:
             self._restarted()
-        if verdict in (Verdict.NEWS, Verdict.RESTART) and delta.tokens:
+        # The last tokens go out with the end.
+        if verdict in (Verdict.NEWS, Verdict.RESTART) and delta.tokens and delta.end is None:
             self._advanced(len(delta.tokens))
         if verdict is Verdict.CONFLICT:
             self.finish(CONTRADICTED)

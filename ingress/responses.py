@@ -149,7 +149,8 @@ class StreamedAnswer(Generation):
         self._raise_failure()
         accounting.note_first_token(self._exchange)
         first_s, first_offset = time.monotonic(), stream.offset
-        await self._send_head(send, _STREAM_HEADERS)
+        with connection.holding_head():
+            await self._send_head(send, _STREAM_HEADERS)
         stream.open(connection, self._events)
         await stream.over
         self._note_end()
@@ -168,7 +169,8 @@ class EventsAnswer(Pending):
 
     async def _answer(self, connection: Connection, send: Send) -> None:
         stream = self._stream
-        await self._send_head(send, _STREAM_HEADERS)
+        with connection.holding_head():
+            await self._send_head(send, _STREAM_HEADERS)
         stream.open(connection, self._events)
         seen = stream.offset
         while not (await asyncio.wait((stream.over,), timeout=_PING_S))[0]:

@@ -96,6 +96,7 @@ class Stream(Listener):
             self._head, self._tail = events.around
             self._around = len(self._head) + len(self._tail)
         self._catch_up(events.opening())
+        connection.release_head()
 
     def abandon(self) -> None:
         """The client is gone."""

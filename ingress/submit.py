@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from ingress.admission import Admitted, Reason, decide
 from ingress.ending import cancel_for_sure
@@ -25,8 +26,7 @@ _MAX_KEY_CHARACTERS = 255
 log = logs.get()
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """A job as its client wants it handled."""
 
     job: NewJob
@@ -36,8 +36,7 @@ class Order:
     is_kept: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Struct, frozen=True):
     """A job that was accepted, now or before."""
 
     job: NewJob

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from penstock.job import State
 
@@ -15,8 +15,7 @@ GRACE_S = 5.0
 _MISSES_BORNE = 3
 
 
-@dataclass(slots=True)
-class Watch:
+class Watch(Struct):
     """What is known of a job that a listener waits for. Times are seconds of one monotonic clock."""
 
     queue_timeout_s: float

@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from penstock.frames import Generated, Result, decode_generated, decode_result
 from penstock.request import Api
 
@@ -82,8 +84,7 @@ def pool_of(job_id: str) -> str:
     return job_id.rpartition("-")[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
+class NewJob(Struct, frozen=True, kw_only=True):
     """A job on its way into the queue."""
 
     id: str

@@ -64,7 +64,7 @@ class Dispatcher:
         metrics.PLACEMENTS.labels(pool=pool, reason=Reason.ASSIGNED).inc(len(assigned))
         for job in assigned:
             waited_s = max(now_ms - job.queued_ms, 0) / 1000
-            metrics.QUEUE_WAIT_SECONDS.labels(pool, lane_class(job.lane)).observe(waited_s)
+            metrics.child(metrics.QUEUE_WAIT_SECONDS, pool, lane_class(job.lane)).observe(waited_s)
         if self._traced and assigned:
             await self._trace(assigned)
 

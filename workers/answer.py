@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from workers.transcript import Transcript
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from workers.engine.base import Finish, Output
     from workers.engine.rich import RichTranscript
 
@@ -29,6 +31,10 @@ class Answer(Protocol):
     def take(self, output: Output) -> list[str]:
         """One piece per token; see Transcript.feed for the exceptions."""
 
+    @property
+    def short_way(self) -> Callable[[int], str] | None:
+        """Where a token's piece depends on nothing but the tokens before it: what makes it, in place of `take`."""
+
     async def body(self) -> bytes:
         """The whole response body, if it cannot be told from the pieces; only after `finish`."""
 
@@ -44,12 +50,13 @@ class PlainAnswer(Transcript):
         return self.finish and self.finish.value
 
     def take(self, output: Output) -> list[str]:
-        """One piece of text per token. One token more of a generation without stop strings takes the short way."""
-        tokens = output.tokens
-        if output.finish is None and self.is_free and len(tokens) == 1:
-            self.count += 1
-            return [self.step(tokens[0])]
-        return self.feed(tokens, output.finish, output.stop_token)
+        """One piece of text per token."""
+        return self.feed(output.tokens, output.finish, output.stop_token)
+
+    @property
+    def short_way(self) -> Callable[[int], str] | None:
+        """Open as long as only the engine can end it."""
+        return self.step if self.is_free else None
 
     async def body(self) -> bytes:
         """Nothing: an ingress puts it together from the pieces."""
@@ -81,6 +88,11 @@ class RichAnswer:
     def take(self, output: Output) -> list[str]:
         """One piece of ready chunks per token."""
         return self._transcript.feed(output)
+
+    @property
+    def short_way(self) -> None:
+        """There is none."""
+        return
 
     async def body(self) -> bytes:
         """The response of a request that does not stream."""

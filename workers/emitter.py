@@ -58,8 +58,16 @@ class Emitter:
         self._ended: list[tuple[Run, End]] = []
         self._returned: list[Run] = []
         self._window = JournalWindow(CHECKPOINT_STEPS)
-        self._work = asyncio.Event()
-        self._turn = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
+        #: What is being written; empty while no round trip is under way.
+        self._writes: list[Write] = []
+        self._began_s = 0.0
+        self._is_due = False
+        #: Set when a round trip failed, for `run` to insist on it.
+        self._is_stuck = asyncio.Event()
+        self._error: Exception | None = None
+        #: Set while there is nothing to write.
+        self._quiet = asyncio.Event()
         self._is_fenced = False
         self._frames_written = metrics.STEP_FRAMES.labels(pool)
         self._write_seconds = metrics.FRAME_WRITE_SECONDS.labels(pool)
@@ -69,58 +77,91 @@ class Emitter:
         self._window.open(run)
 
     def send(self, runs: list[Run]) -> None:
-        """A step is over, and these runs have new tokens."""
+        """A step is over, and these runs have new tokens: write at once, for each of them has a client that waits."""
         self._unsent.update(dict.fromkeys(runs))
-        self._work.set()
+        self._advance()
 
     def catch_up(self, run: Run, listener: str, offset: int) -> None:
         """A listener joined a run: it gets what was sent beyond an offset, before anything newer."""
         if listener in run.channels:
             self._snapshots.append((run, listener, offset))
-            self._work.set()
+            self._advance_soon()
 
     def end(self, run: Run, end: End) -> None:
         """A run is over: its last tokens go out with its result."""
         run.end = end
         self._ended.append((run, end))
-        self._work.set()
+        self._advance_soon()
 
     def hand_back(self, run: Run) -> None:
         """A run goes on elsewhere."""
         self._returned.append(run)
-        self._work.set()
+        self._advance_soon()
 
     def stop(self) -> None:
         """The instance is fenced: nothing more can be written."""
         self._is_fenced = True
-        self._work.set()
+        self._quiet.set()
+        self._is_stuck.set()
 
     async def run(self) -> None:
-        """Write until fenced."""
-        while not self._is_fenced:
-            await self._work.wait()
-            await self.flush()
+        """Insist on what could not be written at once, until fenced."""
+        while True:
+            await self._is_stuck.wait()
+            self._is_stuck.clear()
+            if self._is_fenced:
+                return
+            if self._error is not None:
+                raise self._error
+            self._settle(await self._broker.run_many([call for call, _ in self._writes]))
 
     async def flush(self) -> None:
         """Return when everything up to now is in Redis, or never will be."""
-        async with self._turn:
-            self._work.clear()
-            if not self._is_fenced:
-                await self._write()
+        self._advance()
+        await self._quiet.wait()
 
-    async def _write(self) -> None:
+    def _advance_soon(self) -> None:
+        """What happens together is written together."""
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._advance)
+
+    def _advance(self) -> None:
+        """Write what there is, unless a round trip is under way; when it is over, this is called again."""
+        self._is_due = False
+        if self._writes or self._is_fenced:
+            return
         writes = [*self._emit(), *map(self._checkpoint, self._window.due()), *self._closings()]
         if not writes:
+            self._quiet.set()
             return
-        began_s = time.perf_counter()
-        replies = await self._broker.run_many([call for call, _ in writes])
-        self._write_seconds.observe(time.perf_counter() - began_s)
+        self._quiet.clear()
+        self._writes = writes
+        self._began_s = time.perf_counter()
+        # Without a task: to wake one would take as long as all the rest.
+        if not self._broker.begin([call for call, _ in writes], self._landed):
+            self._is_stuck.set()
+
+    def _landed(self, replies: list[str] | None) -> None:
+        if replies is None:
+            self._is_stuck.set()
+            return
+        try:
+            self._settle(replies)
+        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits for it
+            self._error = error
+            self._is_stuck.set()
+
+    def _settle(self, replies: list[str]) -> None:
+        writes, self._writes = self._writes, []
+        self._write_seconds.observe(time.perf_counter() - self._began_s)
         for reply, (_, heed) in zip(replies, writes, strict=True):
             heed(reply)
         if holding.FENCED in replies:
             self.stop()
             metrics.FENCED_WRITES.labels(self._pool).inc()
             self._on_fenced()
+        self._advance()
 
     def _emit(self) -> list[Write]:
         """The steps since the last write; runs that listeners share go into one frame."""

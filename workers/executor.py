@@ -79,13 +79,12 @@ class Executor:
                 continue
             try:
                 if output.finish is None:
-                    run.take(output)
-                    if run.answer.finish is None:
+                    if run.take(output):
                         news.append(run)
                     else:
                         self._complete(run, output)
-                else:
-                    self._take_last(run, output)
+                elif self._goes_on_after(run, output):
+                    news.append(run)
             except Exception as error:  # noqa: BLE001 - one job's trouble must not end the engine's step for all
                 self._fail(run, error)
         self._emitter.send(news)
@@ -136,7 +135,7 @@ class Executor:
         if reply == "queued":
             metrics.HANDED_BACK.labels(self._pool).inc()
         elif reply in ("finished", "repeated") and run.end is not None:
-            metrics.JOBS.labels(self._pool, run.end.state).inc()
+            metrics.child(metrics.JOBS, self._pool, run.end.state).inc()
 
     def _supersede(self, run: Run) -> None:
         """Open a run; the same job under an older fence is not ours any more."""
@@ -183,17 +182,17 @@ class Executor:
             # It was cancelled before the engine knew it.
             await self._cancel(run)
 
-    def _take_last(self, run: Run, output: Output) -> None:
+    def _goes_on_after(self, run: Run, output: Output) -> bool:
+        """Take the last output of a generation; there are more where it was one of several choices."""
         if output.finish is Finish.ERROR:
             raise EngineFailedError(output.error or "The engine reported an error for this request.")
         if output.finish is Finish.ABORT:
             self._end(run, run.ending(State.CANCELLED))
-            return
-        run.take(output)
-        if run.answer.finish is None:
-            self._emitter.send([run])
-        else:
-            self._complete(run, output)
+            return False
+        if run.take(output):
+            return True
+        self._complete(run, output)
+        return False
 
     def _complete(self, run: Run, output: Output) -> None:
         if run.retrace is not None:

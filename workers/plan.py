@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from penstock import request
 from penstock.errors import InvalidRequestError
@@ -33,8 +34,7 @@ _RESERVED = {"self", "messages"}
 _RESPONSE_PREFIXES = {Api.CHAT: "chatcmpl", Api.COMPLETION: "cmpl"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """A generation, and the answer that is made of it."""
 
     generation: Generation

@@ -11,6 +11,8 @@ from penstock.job import State
 from penstock.telemetry import tracing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from penstock.broker.holding import Claimed
     from workers.answer import Answer
     from workers.engine.base import Output
@@ -29,6 +31,7 @@ class Run:
 
     __slots__ = (
         "_listeners",
+        "_step",
         "answer",
         "cached_tokens",
         "channels",
@@ -69,6 +72,8 @@ class Run:
         self.answer: Answer
         #: Set where the generation began anew although clients have seen text of it.
         self.retrace: Retrace | None = None
+        #: The short way from a token to its piece, once there was a first.
+        self._step: Callable[[int], str] | None = None
         self.prompt_tokens = 0
         self.cached_tokens = 0
         self.started_s = time.monotonic()
@@ -87,8 +92,15 @@ class Run:
         """What the record or the journal has."""
         return Generated(self.tokens[: self.sent], self.pieces[: self.sent])
 
-    def take(self, output: Output) -> None:
-        """Append what a step produced: one piece per token, or fewer tokens where a stop string ended them."""
+    def take(self, output: Output) -> bool:
+        """Append what a step produced; False once the answer is whole. One token more, the usual case, goes quickly."""
+        step = self._step
+        if step is not None and output.finish is None and len(output.tokens) == 1:
+            token = output.tokens[0]
+            self.tokens.append(token)
+            self.pieces.append(step(token))
+            return True
+        # One piece per token, or fewer tokens where a stop string ended them.
         tokens, pieces = output.tokens, self.answer.take(output)
         if len(tokens) != len(pieces):
             tokens = [*tokens[: len(pieces)], *[NO_TOKEN] * (len(pieces) - len(tokens))]
@@ -97,8 +109,11 @@ class Run:
         if self.ttft_ms is None:
             self.ttft_ms = round((time.monotonic() - self.started_s) * 1000)
             self.cached_tokens = output.cached_tokens
+            if self.retrace is None:
+                self._step = self.answer.short_way
         self.tokens += tokens
         self.pieces += pieces
+        return self.answer.finish is None
 
     def delta(self) -> Delta:
         """What has not been sent, which counts as sent from now on."""

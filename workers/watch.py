@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from workers.engine.base import Engine
     from workers.executor import Executor
 
-_PERIOD_S = 0.25
+_PERIOD_S = 0.5
 
 
 async def watch(engine: Engine, executor: Callable[[], Executor], stall_s: float) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from workers.run import Run
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
 _MOST_CHECKPOINTS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Since:
+class _Since(Struct, frozen=True):
     step: int
     #: The journal's last entry when the run's first frame was yet to come; "0" for none.
     entry: str

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workers.engine.base import Engine, EngineInfo, Output, StepSink
     from workers.report import Reporter
 
-_TICK_S = 0.25
+_TICK_S = 0.5
 #: How long an engine may take to end; its processes end with this one anyway.
 _STOP_S = 5.0
 

@@ -17,5 +17,5 @@ async def completions(request: Request) -> Response:
     return await generate(request, Api.COMPLETION)
 
 
-# A plain route: solving dependencies that are not there would cost as much as the rest of the handler.
+# For all but POST, which takes the shortcut.
 router.add_route("/v1/completions", completions, methods=["POST"])

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from penstock.broker.channel import LOST
 from penstock.broker.client import Broker
-from penstock.broker.keys import PoolKeys
+from penstock.broker.keys import keys_of
 from penstock.broker.script import Call
 from penstock.errors import BrokerUnavailableError
 
@@ -22,7 +22,7 @@ class Bell:
     def __init__(self, broker: Broker, pool: str) -> None:
         self._broker = broker
         self._channel = broker.channel()
-        self._key = PoolKeys(pool).bell
+        self._key = keys_of(pool).bell
 
     async def then(self, timeout_s: float, call: Call[T]) -> T:
         """Sleep until it rings, at most `timeout_s`, and run a call right then: one round trip for both.

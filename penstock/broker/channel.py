@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from penstock.broker.connections import Endpoint, Form, client_of
-from penstock.broker.link import Command, Link, open_link
+from penstock.broker.link import Answer, Command, Link, open_link
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -33,6 +33,9 @@ class Channel(Protocol):
 
         Raises one of LOST; then each command was run, or not.
         """
+
+    def begin(self, commands: Sequence[Command], timeout_s: float, answer: Answer) -> bool:
+        """Send commands without a task to wait for them; False where there is no connection to send them by."""
 
     async def close(self) -> None:
         """Close the connection."""
@@ -58,7 +61,13 @@ class _LinkChannel:
         link = self._link
         if link is None or link.is_lost:
             link = await self._open()
-        return await link.send(commands, timeout_s)
+        return await link.ask(commands, timeout_s)
+
+    def begin(self, commands: Sequence[Command], timeout_s: float, answer: Answer) -> bool:
+        if self._link is None or self._link.is_lost:
+            return False
+        self._link.send(commands, timeout_s, answer)
+        return True
 
     async def close(self) -> None:
         if self._link is not None:
@@ -86,6 +95,9 @@ class _ClusterChannel:
                 del self._client.response_callbacks[name]
         async with asyncio.timeout(timeout_s):
             return [await self._run(self._client, command) for command in commands]
+
+    def begin(self, commands: Sequence[Command], timeout_s: float, answer: Answer) -> bool:  # noqa: ARG002 - it cannot
+        return False
 
     async def close(self) -> None:
         if self._client is not None:

@@ -78,6 +78,15 @@ class Broker:
         """
         return await self._patiently(lambda: self._execute(calls))
 
+    def begin(self, calls: Sequence[Call[Any]], landed: Callable[[list[Any] | None], None]) -> bool:
+        """Run calls in one round trip without a task; False if that is not possible just now.
+
+        `landed` gets the answers, or None where the calls have to be run again by `run_many`.
+        """
+        if self._flagged is None:
+            return False
+        return self._channel.begin([self._words(call) for call in calls], self._timeout_s, _Landing(calls, landed))
+
     async def as_command(self, call: Call[Any]) -> Command:
         """A call in words, for a channel of one's own; Redis refuses it where it has not run the script before."""
         await self._know_server()
@@ -144,6 +153,31 @@ class Broker:
             (info,) = await self._channel.ask([("INFO", "server")], self._timeout_s)
             _raise_any([info], RedisError)
             self._flagged = _major_version(info) >= _FLAGS_SINCE
+
+
+class _Landing:
+    """Takes the replies to calls that nobody awaits."""
+
+    __slots__ = ("_calls", "_landed")
+
+    def __init__(self, calls: Sequence[Call[Any]], landed: Callable[[list[Any] | None], None]) -> None:
+        self._calls = calls
+        self._landed = landed
+
+    def done(self) -> bool:
+        """Never cancelled."""
+        return False
+
+    def set_result(self, replies: list[Any]) -> None:
+        """Whatever is not as it should be is for `run_many` to sort out."""
+        if any(isinstance(reply, RedisError) for reply in replies):
+            self._landed(None)
+        else:
+            self._landed([call.parse(reply) for call, reply in zip(self._calls, replies, strict=True)])
+
+    def set_exception(self, _: Exception) -> None:
+        """The replies were lost."""
+        self._landed(None)
 
 
 def _major_version(info: bytes) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from penstock.broker.client import Broker
-from penstock.broker.keys import PoolKeys
+from penstock.broker.keys import keys_of
 from penstock.broker.query import Query
 from penstock.broker.submission import enqueue
 from penstock.job import Job, NewJob, idempotent_job_id
@@ -60,12 +60,12 @@ async def retry(broker: Broker, letter: DeadLetter, job: Job, *, queue_timeout_m
     )
     # Without bounds: whoever asks for this means it.
     await broker.run(enqueue(new_job, max_jobs=0, max_bytes=0))
-    await broker.ask(Query(("XDEL", PoolKeys(letter.pool).dead_letters, letter.entry), int))
+    await broker.ask(Query(("XDEL", keys_of(letter.pool).dead_letters, letter.entry), int))
     return new_id
 
 
 def _page(pool: str, start: str) -> Query[list[DeadLetter]]:
-    command = ("XRANGE", PoolKeys(pool).dead_letters, start, "+", "COUNT", _PAGE)
+    command = ("XRANGE", keys_of(pool).dead_letters, start, "+", "COUNT", _PAGE)
     return Query(command, lambda reply: [_letter(pool, entry, fields) for entry, fields in reply])
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from penstock.broker.keys import PoolKeys
+from msgspec import Struct
+
+from penstock.broker.keys import keys_of
 from penstock.broker.script import Argument, Call, Script, text
 from penstock.frames import Generated, Result, decode_generated, encode_generated, encode_result
 from penstock.job import RESUME_LANE, JobClass, State, sources
@@ -24,8 +25,7 @@ _CHECKPOINT = Script("checkpoint")
 FENCED = "fenced"
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """An inbox entry: a job that was assigned to us, under its fence."""
 
     job: str
@@ -38,8 +38,7 @@ class Held:
         return cls(fields[b"j"].decode(), int(fields[b"f"]), entry.decode())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claimed(Struct, frozen=True, kw_only=True):
     """A job that is ours to run, or to end at once where `cancel` is set."""
 
     held: Held
@@ -56,7 +55,7 @@ class Claimed:
 
 def register(pool: str, name: str, instance: str, before: str, fields: dict[str, Argument]) -> Call[str]:
     """Begin an epoch; `before` is the instance last read under that name. "registered" or "moved"."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(
         _REGISTER,
         (keys.workers, keys.instances, keys.worker(instance), keys.worker(before)),
@@ -67,13 +66,13 @@ def register(pool: str, name: str, instance: str, before: str, fields: dict[str,
 
 def beat(pool: str, instance: str, state: str, fields: dict[str, Argument]) -> Call[str]:
     """Renew the lease: "alive" or "fenced"."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(_BEAT, (keys.worker(instance), keys.bell), (state, *_flat(fields)), text)
 
 
 def claim(pool: str, instance: str, held: Sequence[Held]) -> Call[list[Claimed | str]]:
     """Take up jobs: what each asks for, or "stale" or "fenced"."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(
         _CLAIM,
         (keys.worker(instance), *(keys.job(one.job) for one in held)),
@@ -118,7 +117,7 @@ def emit(
     `unjournalled` frames (snapshots for an ingress that attached) are only sent; their indices follow the others'.
     `oldest` is the first journal id still needed, "" for all. Returns the step's journal id, or "fenced".
     """
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     args: list[Argument] = [oldest, len(frames) + len(unjournalled), len(frames), *frames, *unjournalled]
     for channel, index in sends:
         args += (channel, index + 1)
@@ -135,7 +134,7 @@ def finish(
     notices: Sequence[str | bytes],
 ) -> Call[str]:
     """End a job: "finished", "repeated", "stale" or "fenced". `notices` pair channels with its last frame."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     state = State(result.end.state)
     return Call(
         _FINISH,
@@ -150,7 +149,7 @@ def finish(
 
 def hand_back(pool: str, instance: str, held: Held, generated: Generated, *, queue_timeout_ms: int) -> Call[str]:
     """Give a job back with what it has generated: "queued", "stale" or "fenced"."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     lane = keys.lane(RESUME_LANE)
     return Call(
         _HAND_BACK,
@@ -168,7 +167,7 @@ def hand_back(pool: str, instance: str, held: Held, generated: Generated, *, que
 
 def checkpoint(pool: str, instance: str, held: Held, generated: Generated) -> Call[str]:
     """Keep a long job's tokens in its record: "kept", "stale" or "fenced"."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(
         _CHECKPOINT,
         (keys.job(held.job), keys.worker(instance)),

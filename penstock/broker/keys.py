@@ -7,7 +7,7 @@ several. Channels are not keyed: PUBLISH reaches the whole cluster.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 PREFIX = "penstock"
 
@@ -15,6 +15,12 @@ PREFIX = "penstock"
 def ingress_channel(ingress: str) -> str:
     """Channel: frames for one ingress process. Published by worker and scheduler scripts, read by that ingress."""
     return f"{PREFIX}:ingress:{ingress}"
+
+
+@lru_cache(maxsize=256)
+def keys_of(pool: str) -> PoolKeys:
+    """The keys of a pool; bounded, since a client may name any pool in a job's id."""
+    return PoolKeys(pool)
 
 
 @dataclass(frozen=True)

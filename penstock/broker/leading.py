@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from penstock.broker.keys import PoolKeys
+from penstock.broker.keys import keys_of
 from penstock.broker.script import Call, Script, text
 from penstock.frames import Generated, Result, encode_generated, encode_result
 from penstock.job import RESUME_LANE, State, sources
@@ -25,7 +25,7 @@ DEAD_LETTER_TTL_MS = 7 * 24 * 3600 * 1000
 
 def lead(pool: str, token: str, ttl_ms: int) -> Call[bool]:
     """Take or renew the leadership; False while another holds it."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(_LEAD, (keys.leader, keys.bell), (token, ttl_ms), _is_leading)
 
 
@@ -35,13 +35,13 @@ def _is_leading(reply: bytes) -> bool:
 
 def resign(pool: str, token: str) -> Call[str]:
     """Give the leadership up."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(_RESIGN, (keys.leader, keys.bell), (token,), text)
 
 
 def assign(pool: str, token: str, job_id: str, lane: str, entry: str, instance: str) -> Call[str]:
     """Give a waiting job to an instance; see assign.lua for the replies."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(
         _ASSIGN,
         (
@@ -82,7 +82,7 @@ def requeue(
     loss: Loss,
 ) -> Call[str]:
     """Take a job from an instance that lost it; `entry` of its inbox, "" if there is none. Replies in requeue.lua."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(
         _REQUEUE,
         (
@@ -102,13 +102,13 @@ def requeue(
 
 def declare_lost(pool: str, instance: str, *, beat: int | None, why: str) -> Call[str]:
     """Fence an instance whose beat stood still at `beat`, or (None) whose death is certain."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(_DECLARE_LOST, (keys.worker(instance), keys.bell), ("" if beat is None else beat, why), text)
 
 
 def retire(pool: str, instance: str, name: str) -> Call[str]:
     """Forget an instance with an empty inbox: "retired" or "holds"."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(
         _RETIRE,
         (
@@ -122,5 +122,5 @@ def retire(pool: str, instance: str, name: str) -> Call[str]:
 
 def abort(pool: str, instance: str, job_id: str) -> Call[str]:
     """Tell an instance to stop generating for a job that ended or went without it: "told" or "gone"."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(_ABORT, (keys.control(instance), keys.worker(instance)), (job_id,), text)

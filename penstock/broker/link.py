@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import hiredis
 from redis.asyncio.connection import DefaultParser
@@ -31,12 +31,25 @@ _pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: i
 _GREETING_S = 60.0
 
 
+class Answer(Protocol):
+    """Takes the replies to a batch of commands, or the error that came instead; a future is one."""
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+
+    def set_result(self, replies: list[Any], /) -> None:
+        """All replies, errors among them."""
+
+    def set_exception(self, error: Exception, /) -> None:
+        """The connection was lost: each command was run, or not."""
+
+
 class _Batch:
     """Commands that were sent together, and the replies to them so far."""
 
     __slots__ = ("answer", "due_s", "left", "replies")
 
-    def __init__(self, answer: asyncio.Future[list[Any]], left: int, due_s: float) -> None:
+    def __init__(self, answer: Answer, left: int, due_s: float) -> None:
         self.answer = answer
         self.left = left
         self.due_s = due_s
@@ -62,21 +75,25 @@ class Link(asyncio.Protocol):
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self.is_lost = False
 
-    def send(self, commands: Sequence[Command], timeout_s: float) -> asyncio.Future[list[Any]]:
-        """Send commands; their replies, errors among them, come within the time, or the connection counts as lost."""
+    def ask(self, commands: Sequence[Command], timeout_s: float) -> asyncio.Future[list[Any]]:
+        """As `send`; returns what takes the replies."""
         answer: asyncio.Future[list[Any]] = self._loop.create_future()
+        self.send(commands, timeout_s, answer)
+        return answer
+
+    def send(self, commands: Sequence[Command], timeout_s: float, answer: Answer) -> None:
+        """Send commands; their replies come within the time, or the connection counts as lost."""
         if self.is_lost:
             answer.set_exception(RedisConnectionError("The connection to Redis was lost."))
-            return answer
+            return
         if not commands:
             answer.set_result([])
-            return answer
+            return
         due_s = self._loop.time() + timeout_s
         self._waiting.append(_Batch(answer, len(commands), due_s))
         if self._timer is None or due_s < self._due_s:
             self._watch(due_s)
         self.write(commands)
-        return answer
 
     def write(self, commands: Sequence[Command]) -> None:
         """Send commands that have no replies of their own: a subscriber's."""
@@ -174,6 +191,6 @@ async def _greet(link: Link, endpoint: Endpoint) -> None:
         words.append(("SELECT", endpoint.db))
     if not words:
         return
-    for reply in await link.send(words, _GREETING_S):
+    for reply in await link.ask(words, _GREETING_S):
         if isinstance(reply, RedisError):
             raise reply

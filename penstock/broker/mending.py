@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock.broker.holding import Held
-from penstock.broker.keys import PoolKeys
+from penstock.broker.keys import keys_of
 from penstock.broker.script import Call, Script, text
 from penstock.job import State
 
@@ -20,7 +20,7 @@ _NOT_ENDED = "," + "".join(f"{state}," for state in State if not state.terminal)
 
 def restore(pool: str, token: str, job_id: str, lane: str, entry: str) -> Call[str]:
     """Put a waiting job back into the lane that lost it."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(
         _RESTORE,
         (keys.leader, keys.job(job_id), keys.lane(lane), keys.lane_counts, keys.lane_bytes, keys.bell),
@@ -31,7 +31,7 @@ def restore(pool: str, token: str, job_id: str, lane: str, entry: str) -> Call[s
 
 def sweep_lane(pool: str, token: str, lane: str, entries: Sequence[tuple[str, str]]) -> Call[int]:
     """Drop entries (job id, entry id) whose job does not wait there; returns how many."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(
         _SWEEP_LANE,
         (
@@ -45,7 +45,7 @@ def sweep_lane(pool: str, token: str, lane: str, entries: Sequence[tuple[str, st
 
 def sweep_inbox(pool: str, token: str, instance: str, held: Sequence[Held]) -> Call[int]:
     """Drop inbox entries whose job the instance does not hold (any more); returns how many."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(
         _SWEEP_INBOX,
         (keys.leader, keys.inbox(instance), keys.bell, *(keys.job(one.job) for one in held)),
@@ -56,7 +56,7 @@ def sweep_inbox(pool: str, token: str, instance: str, held: Sequence[Held]) -> C
 
 def unlist(pool: str, token: str, job_id: str) -> Call[str]:
     """Strike a job that has ended, or whose record is gone, off the live ones: "unlisted" or "stale"."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(_UNLIST, (keys.leader, keys.job(job_id), keys.live), (token, job_id, _NOT_ENDED), text)
 
 

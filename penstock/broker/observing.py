@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from penstock.broker.holding import Held
-from penstock.broker.keys import PoolKeys
+from penstock.broker.keys import keys_of
 from penstock.broker.query import Query
 from penstock.frames import Generated, decode_generated
 from penstock.job import State
@@ -65,74 +65,74 @@ def clock_ms() -> Query[int]:
 
 def lane_counts(pool: str) -> Query[dict[str, int]]:
     """Waiting jobs by lane."""
-    return Query(("HGETALL", PoolKeys(pool).lane_counts), read_numbers)
+    return Query(("HGETALL", keys_of(pool).lane_counts), read_numbers)
 
 
 def lane_bytes(pool: str) -> Query[dict[str, int]]:
     """Waiting bytes by lane."""
-    return Query(("HGETALL", PoolKeys(pool).lane_bytes), read_numbers)
+    return Query(("HGETALL", keys_of(pool).lane_bytes), read_numbers)
 
 
 def waiting(pool: str, lane: str, count: int, after: str = FROM_START) -> Query[list[tuple[str, str]]]:
     """A page of a lane, oldest first: job id and entry id."""
-    return Query(_page(PoolKeys(pool).lane(lane), after, count), read_waiting)
+    return Query(_page(keys_of(pool).lane(lane), after, count), read_waiting)
 
 
 def waits_at(pool: str, lane: str, entry: str) -> Query[str | None]:
     """The job at one entry of a lane."""
-    return Query(("XRANGE", PoolKeys(pool).lane(lane), entry, entry), _first_job)
+    return Query(("XRANGE", keys_of(pool).lane(lane), entry, entry), _first_job)
 
 
 def instances(pool: str) -> Query[frozenset[str]]:
     """Every instance that is not retired yet."""
-    return Query(("SMEMBERS", PoolKeys(pool).instances), lambda reply: frozenset(name.decode() for name in reply))
+    return Query(("SMEMBERS", keys_of(pool).instances), lambda reply: frozenset(name.decode() for name in reply))
 
 
 def instance(pool: str, name: str) -> Query[InstanceRecord]:
     """One instance."""
-    return Query(("HMGET", PoolKeys(pool).worker(name), *INSTANCE_FIELDS), partial(read_instance, name))
+    return Query(("HMGET", keys_of(pool).worker(name), *INSTANCE_FIELDS), partial(read_instance, name))
 
 
 def held(pool: str, name: str, count: int, after: str = FROM_START) -> Query[list[Held]]:
     """A page of the jobs an instance holds."""
-    return Query(_page(PoolKeys(pool).inbox(name), after, count), _held)
+    return Query(_page(keys_of(pool).inbox(name), after, count), _held)
 
 
 def journal(pool: str, name: str, count: int, after: str = FROM_START) -> Query[list[tuple[str, list[bytes]]]]:
     """A page of an instance's journal: the id and the frames of each step."""
-    return Query(_page(PoolKeys(pool).journal(name), after, count), _journal)
+    return Query(_page(keys_of(pool).journal(name), after, count), _journal)
 
 
 def standing(pool: str, job_id: str) -> Query[Standing | None]:
     """How a job stands, or None if it has no record (any more)."""
-    return Query(("HMGET", PoolKeys(pool).job(job_id), *_STANDING_FIELDS), partial(_standing, job_id))
+    return Query(("HMGET", keys_of(pool).job(job_id), *_STANDING_FIELDS), partial(_standing, job_id))
 
 
 def prefix(pool: str, job_id: str) -> Query[Generated]:
     """What a job's record keeps of its tokens."""
-    return Query(("HGET", PoolKeys(pool).job(job_id), "prefix"), lambda reply: decode_generated(reply or b""))
+    return Query(("HGET", keys_of(pool).job(job_id), "prefix"), lambda reply: decode_generated(reply or b""))
 
 
 def wait_span(pool: str, job_id: str) -> Query[WaitSpan]:
     """What the span of a job's waiting needs."""
-    return Query(("HMGET", PoolKeys(pool).job(job_id), "trace", "created_ms", "assigned_ms"), _wait_span)
+    return Query(("HMGET", keys_of(pool).job(job_id), "trace", "created_ms", "assigned_ms"), _wait_span)
 
 
 def next_deadline_ms(pool: str) -> Query[int | None]:
     """The earliest deadline of all live jobs, or None where there are none."""
-    command = ("ZRANGE", PoolKeys(pool).live, 0, 0, "WITHSCORES")
+    command = ("ZRANGE", keys_of(pool).live, 0, 0, "WITHSCORES")
     return Query(command, lambda reply: int(float(reply[1])) if reply else None)
 
 
 def overdue(pool: str, now_ms: int, offset: int, count: int) -> Query[list[str]]:
     """A page of the jobs whose deadline has passed, the longest overdue first."""
-    command = ("ZRANGEBYSCORE", PoolKeys(pool).live, "-inf", now_ms, "LIMIT", offset, count)
+    command = ("ZRANGEBYSCORE", keys_of(pool).live, "-inf", now_ms, "LIMIT", offset, count)
     return Query(command, lambda ids: [job_id.decode() for job_id in ids])
 
 
 def live(pool: str, cursor: int, count: int) -> Query[tuple[int, list[str]]]:
     """About `count` jobs that have not ended, and the cursor that continues the walk (0: it is through)."""
-    return Query(("ZSCAN", PoolKeys(pool).live, cursor, "COUNT", count), _scanned)
+    return Query(("ZSCAN", keys_of(pool).live, cursor, "COUNT", count), _scanned)
 
 
 def read_numbers(reply: list[bytes]) -> dict[str, int]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from penstock.broker.script import Argument
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Query(Generic[T]):
+class Query(Struct, Generic[T], frozen=True):
     """A command yet to run; `parse` takes the reply as the protocol has it: nested lists of bytes and numbers."""
 
     command: tuple[Argument, ...]

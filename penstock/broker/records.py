@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from penstock.broker.keys import PoolKeys
+from penstock.broker.keys import keys_of
 from penstock.broker.query import Query
 from penstock.job import Job
 from penstock.worker_state import WorkerState
@@ -44,12 +44,12 @@ class PoolStatus:
 
 def record(pool: str, job_id: str) -> Query[Job | None]:
     """A job, or None if there is no record of it (any more)."""
-    return Query(("HGETALL", PoolKeys(pool).job(job_id)), partial(_job, job_id))
+    return Query(("HGETALL", keys_of(pool).job(job_id)), partial(_job, job_id))
 
 
 async def pool_status(broker: Broker, pool: str) -> PoolStatus:
     """The workers of a pool, and whether anybody leads it. Raises BrokerUnavailableError."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     is_led, newest = await broker.ask_many(
         [Query(("EXISTS", keys.leader), bool), Query(("HGETALL", keys.workers), _by_name)]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from penstock.broker.client import Broker
 from penstock.broker.epochs import next_epoch
 from penstock.broker.holding import register
-from penstock.broker.keys import PoolKeys
+from penstock.broker.keys import keys_of
 from penstock.broker.query import Query
 from penstock.broker.script import Argument
 
@@ -24,7 +24,7 @@ async def new_instance(broker: Broker, pool: str, name: str, fields: dict[str, A
 
 
 def _newest(pool: str, name: str) -> Query[str]:
-    return Query(("HGET", PoolKeys(pool).workers, name), _name)
+    return Query(("HGET", keys_of(pool).workers, name), _name)
 
 
 def _name(reply: bytes | None) -> str:

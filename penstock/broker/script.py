@@ -9,6 +9,8 @@ from functools import cached_property
 from importlib import resources
 from typing import Any, Generic, TypeVar
 
+from msgspec import Struct
+
 T = TypeVar("T")
 Argument = str | bytes | int | float
 
@@ -58,8 +60,7 @@ class Script:
         return Source((_FIRST_WRITE if self.allows_oom else "") + _LIB + self._text)
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
+class Call(Struct, Generic[T], frozen=True):
     """A script with its keys and arguments. Every script may be run again: a lost reply is no reason to worry."""
 
     script: Script

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from penstock.broker.keys import PoolKeys
+from msgspec import Struct
+
+from penstock.broker.keys import keys_of
 from penstock.broker.script import Call, Script, text
 from penstock.frames import Generated, Result, decode_generated, decode_result, encode_result
 from penstock.job import NewJob, State, sources
@@ -19,16 +20,14 @@ _ATTACH = Script("attach")
 MAX_LISTENERS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """The job is in its lane."""
 
     #: By Redis' clock: what every chunk of the answer says, on whichever ingress it is read.
     created_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Exists:
+class Exists(Struct, frozen=True):
     """A job of this id was accepted before."""
 
     state: State
@@ -36,8 +35,7 @@ class Exists:
     created_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class LaneFull:
+class LaneFull(Struct, frozen=True):
     """The lane takes no more; nothing was written."""
 
     jobs: int
@@ -46,7 +44,7 @@ class LaneFull:
 
 def enqueue(job: NewJob, *, max_jobs: int, max_bytes: int) -> Call[Accepted | Exists | LaneFull]:
     """Record and lane entry in one; a bound of 0 is none."""
-    keys = PoolKeys(job.pool)
+    keys = keys_of(job.pool)
     fields: list[str | bytes | int] = [
         *("api", job.api, "body", job.body, "model", job.model, "class", job.job_class, "tenant", job.tenant),
         *("digest", job.digest, "listeners", job.listeners, "trace", job.trace, "prefix", job.prefix),
@@ -82,7 +80,7 @@ def withdraw(
     overdue: bool = False,
 ) -> Call[str]:
     """End a waiting job; `overdue` only if its deadline has passed. See withdraw.lua for the replies."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(
         _WITHDRAW,
         (keys.job(job_id), keys.lane(lane), keys.lane_counts, keys.lane_bytes, keys.live),
@@ -93,26 +91,23 @@ def withdraw(
 
 def request_cancel(pool: str, job_id: str, worker: str) -> Call[str]:
     """Ask the instance that holds a job to end it: "requested", "moved" or "ended"."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(
         _REQUEST_CANCEL, (keys.job(job_id), keys.control(worker)), (job_id, worker, sources(State.CANCELLED)), text
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """There is no record of that id (any more)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """Another instance has it by now: attach again, naming that one."""
 
     worker: str
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
+class Attached(Struct, frozen=True):
     """The job as it stands; what its worker has beyond `prefix` comes by the channel."""
 
     state: State
@@ -124,7 +119,7 @@ class Attached:
 
 def attach(pool: str, job_id: str, worker: str, listener: str, offset: int) -> Call[Missing | Moved | Attached]:
     """Have a job's tokens from `offset` on sent to a listener (see NewJob.listeners); `worker` as last read."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     return Call(
         _ATTACH,
         (keys.job(job_id), keys.control(worker)),

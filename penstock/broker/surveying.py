@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from penstock.broker.keys import PoolKeys
+from penstock.broker.keys import keys_of
 from penstock.broker.observing import INSTANCE_FIELDS, InstanceRecord, read_instance, read_numbers, read_waiting
 from penstock.broker.script import Call, Script
 
@@ -34,7 +34,7 @@ class View:
 
 def survey(pool: str, lanes: Sequence[str], instances: Sequence[str], page: int) -> Call[View]:
     """All names of a pool, at most `page` jobs of each of these lanes, and these instances."""
-    keys = PoolKeys(pool)
+    keys = keys_of(pool)
     streams = (key for name in instances for key in (keys.worker(name), keys.inbox(name)))
     return Call(
         _SURVEY,

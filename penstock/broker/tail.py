@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from penstock.broker.channel import LOST
 from penstock.broker.client import Broker
 from penstock.broker.holding import Held
-from penstock.broker.keys import PoolKeys
+from penstock.broker.keys import keys_of
 from penstock.broker.link import Command
 from penstock.broker.query import Query
 from penstock.errors import BrokerUnavailableError
@@ -22,15 +23,13 @@ _GRACE_S = 1.0
 _MOST_ENTRIES = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     """A client does not want a job any more."""
 
     job: str
 
 
-@dataclass(frozen=True, slots=True)
-class Attach:
+class Attach(Struct, frozen=True):
     """An ingress wants a job's tokens from `offset` on; see NewJob.listeners."""
 
     job: str
@@ -38,8 +37,7 @@ class Attach:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Arrivals:
+class Arrivals(Struct, frozen=True):
     """What came in one read, in order."""
 
     held: Sequence[Held]
@@ -52,7 +50,7 @@ class Tail:
     def __init__(self, broker: Broker, pool: str, instance: str) -> None:
         self._broker = broker
         self._channel = broker.channel()
-        keys = PoolKeys(pool)
+        keys = keys_of(pool)
         self._inbox, self._control = keys.inbox(instance).encode(), keys.control(instance).encode()
         self._last = {self._inbox: b"0", self._control: b"0"}
 

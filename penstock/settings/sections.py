@@ -178,7 +178,7 @@ class PoolSettings(Section, frozen=True):
     #: A worker silent for this long is lost.
     lease_ttl_s: Seconds = 1.5
     #: How often a worker renews its lease.
-    heartbeat_s: Seconds = 0.3
+    heartbeat_s: Seconds = 0.5
     #: An engine that has work and makes nothing for this long is given up.
     engine_stall_s: Seconds = 30.0
     #: How long a worker finishes what it has after SIGTERM before it hands back the rest.
@@ -193,7 +193,7 @@ class SchedulerSettings(Section, frozen=True):
     #: A leader silent for this long is replaced.
     leader_ttl_s: Seconds = 1.5
     #: The longest the leader sleeps when nothing wakes it.
-    tick_s: Seconds = 0.25
+    tick_s: Seconds = 0.5
     #: How often all records are compared with all streams.
     reconcile_s: Seconds = 5.0
 

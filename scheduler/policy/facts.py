@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 class Liveness(enum.StrEnum):
@@ -21,8 +22,7 @@ def entry_ms(entry: str) -> int:
     return int(entry.partition("-")[0])
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """A job that waits in a lane."""
 
     job: str
@@ -36,8 +36,7 @@ class Waiting:
         return entry_ms(self.entry)
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Struct, frozen=True):
     """The oldest jobs of a lane."""
 
     name: str
@@ -46,8 +45,7 @@ class Lane:
     has_more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(Struct, frozen=True):
     """An instance that may be given work."""
 
     instance: str

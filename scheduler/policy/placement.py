@@ -5,7 +5,8 @@ from __future__ import annotations
 import enum
 import heapq
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from scheduler.policy.facts import Liveness, Waiting, Worker
 
@@ -20,8 +21,7 @@ class Reason(enum.StrEnum):
     NO_FREE_SLOT = "no_free_slot"
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Struct, frozen=True):
     """Where a job goes; `instance` is None where it has to wait."""
 
     job: Waiting

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
 from msgspec import Struct
 
 from penstock.request import Sampling
@@ -22,8 +23,7 @@ class Finish(enum.StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generation:
+class Generation(Struct, frozen=True, kw_only=True):
     """One generation handed to an engine; `done` is what another worker generated before us."""
 
     #: Unique among everything this engine ever runs: a second assignment of a job is another generation.
@@ -36,7 +36,7 @@ class Generation:
     #: Lower runs first where the engine orders by priority.
     priority: int = 0
     #: W3C trace headers, so that engine spans join the request's trace.
-    trace: dict[str, str] = field(default_factory=dict)
+    trace: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Output(Struct):

@@ -91,7 +91,9 @@ class Pool:
 
     async def assign(self, job_id: str, instance: str) -> Held:
         assert await self.try_assign(job_id, instance) == "assigned"
-        return (await self.inbox(instance))[-1]
+        found = [held for held in await self.inbox(instance) if held.job == job_id]
+        # A real worker may be done with it by now.
+        return found[0] if found else Held(job_id, (await self.read(job_id)).fence, "")
 
     async def inbox(self, instance: str) -> list[Held]:
         entries = await self.redis.xrange(self.keys.inbox(instance))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from penstock.broker.client import Broker
 from penstock.broker.holding import Claimed, Held, claim, emit, finish, register

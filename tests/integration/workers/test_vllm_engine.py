@@ -5,12 +5,12 @@ import importlib.util
 import json
 import signal
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import psutil
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from penstock.errors import ContextLengthError, EngineDeadError, EngineStartError, InvalidRequestError
 from tests.integration.workers.vllm_bench import COMPACT, DEADLINE_S, MODEL, Bench, Recorder, served

@@ -34,6 +34,9 @@ class FakeConnection:
     def is_full(self) -> bool:
         return self.room <= 0
 
+    def release_head(self) -> None:
+        """There is none."""
+
     def write(self, chunk: bytes) -> None:
         size, _, body = chunk.partition(b"\r\n")
         assert len(body) == int(size, 16) + 2

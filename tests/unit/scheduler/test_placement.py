@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from scheduler.policy.facts import Liveness, Waiting, Worker
 from scheduler.policy.placement import Placement, Reason, can_serve, place

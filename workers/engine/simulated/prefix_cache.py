@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@dataclass(slots=True, kw_only=True)
-class Hold:
+class Hold(Struct, kw_only=True):
     """The blocks one generation holds."""
 
     #: Hashes of the prompt's full blocks; each covers everything before it too.

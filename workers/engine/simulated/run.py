@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from workers.engine.base import Generation, Output
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from workers.engine.simulated.settings import Failure
 
 
-@dataclass(slots=True, kw_only=True)
-class Run:
+class Run(Struct, kw_only=True):
     """A script and how far it has been played."""
 
     id: str

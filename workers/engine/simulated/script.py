@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from random import Random
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from penstock.sim_tokenizer import EOS_ID, WORD_IDS, SimulatedTokenizer
 from workers.engine.base import Finish
@@ -30,8 +31,7 @@ _CHARACTERS = "😀🚀🌊🐙🧭水門火山雲海道心"
 _MASK = 2**64 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """A whole generation, decided before its first token."""
 
     tokens: list[int]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 from vllm.inputs import tokens_input
@@ -24,8 +23,7 @@ from workers.engine.vllm.serving import Opened, Serving
 from workers.engine.vllm.wire import WireFormat
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RichGeneration(Generation):
+class RichGeneration(Generation, frozen=True, kw_only=True):
     """A generation of one or more EngineCore requests: one per prompt and choice."""
 
     requests: tuple[EngineCoreRequest, ...]
