@@ -1,9 +1,14 @@
-"""The floor of streaming from Python: a bare uvloop protocol that writes one HTTP chunk per stream and token."""
+"""The floor of streaming from Python: a bare uvloop protocol that writes one HTTP chunk per token.
+
+Two of them. A protocol that keeps its own pace, one timer per stream, is what a server without an engine would be. One
+that is written to in a sweep, all streams in a row, as an engine's step allows, is the least that any server can do.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from typing import cast
 
 import uvloop
@@ -17,54 +22,68 @@ _CHUNK = b"%x\r\n%s\r\n" % (len(_EVENT), _EVENT)
 _LAST = b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 
 
-class _Streams:
-    """All open streams, written to in one sweep per step as an engine would."""
+class _Stream(asyncio.Protocol):
+    """One client's connection."""
 
-    def __init__(self, tokens: int, itl_s: float) -> None:
-        self.left: dict[asyncio.Transport, int] = {}
-        self._tokens = tokens
-        self._itl_s = itl_s
-
-    def open(self, transport: asyncio.Transport) -> None:
-        transport.write(_HEAD)
-        self.left[transport] = self._tokens
-
-    async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        at = loop.time()
-        while True:
-            at = max(at + self._itl_s, loop.time())
-            await asyncio.sleep(at - loop.time())
-            for transport, left in list(self.left.items()):
-                transport.write(_CHUNK)
-                self.left[transport] = left - 1
-                if left == 1:
-                    del self.left[transport]
-                    transport.write(_LAST)
-
-
-class _Server(asyncio.Protocol):
-    def __init__(self, streams: _Streams) -> None:
-        self._streams = streams
-        self._open = False
+    def __init__(self, tokens: int, begin: Callable[[_Stream], None]) -> None:
+        self._left = tokens
+        self._begin: Callable[[_Stream], None] | None = begin
+        self.is_over = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:  # noqa: ARG002 - asyncio's signature
-        if not self._open:
-            self._open = True
-            self._streams.open(self._transport)
+        if self._begin is not None:
+            begin, self._begin = self._begin, None
+            self._transport.write(_HEAD)
+            begin(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        self._streams.left.pop(self._transport, None)
+        self.is_over = True
+
+    def write(self) -> None:
+        """One token more."""
+        self._transport.write(_CHUNK)
+        self._left -= 1
+        if not self._left:
+            self.is_over = True
+            self._transport.write(_LAST)
 
 
-async def _serve(port: int, tokens: int, itl_s: float) -> None:
-    streams = _Streams(tokens, itl_s)
-    await asyncio.get_running_loop().create_server(lambda: _Server(streams), "127.0.0.1", port, backlog=1024)
-    await streams.run()
+def _paced(itl_s: float) -> Callable[[_Stream], None]:
+    """Each stream at its own pace."""
+    loop = asyncio.get_running_loop()
+
+    def tick(stream: _Stream, at_s: float) -> None:
+        if not stream.is_over:
+            stream.write()
+            loop.call_at(at_s + itl_s, tick, stream, at_s + itl_s)
+
+    return lambda stream: tick(stream, loop.time())
+
+
+def _swept(itl_s: float) -> Callable[[_Stream], None]:
+    """All streams at one pace."""
+    loop = asyncio.get_running_loop()
+    streams: list[_Stream] = []
+
+    def sweep(at_s: float) -> None:
+        streams[:] = [stream for stream in streams if not stream.is_over]
+        for stream in streams:
+            stream.write()
+        loop.call_at(at_s + itl_s, sweep, at_s + itl_s)
+
+    sweep(loop.time())
+    return streams.append
+
+
+async def _serve(kind: str, port: int, tokens: int, itl_s: float) -> None:
+    begin = {"paced": _paced, "swept": _swept}[kind](itl_s)
+    loop = asyncio.get_running_loop()
+    await loop.create_server(lambda: _Stream(tokens, begin), "127.0.0.1", port, backlog=1024)
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))
+    uvloop.run(_serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])))

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from statistics import median
 
 import psutil
 import uvloop
@@ -19,6 +20,7 @@ from tests.harness.up import running
 TOKENS = 100
 ITL_MS = 20
 LOADS = (200, 400)
+ROUNDS = 3
 #: The roles whose CPU a token costs; the supervisor and the hosts sleep.
 ROLES = ("ingress", "redis", "scheduler", "worker")
 
@@ -38,9 +40,9 @@ CONFIG = {
 
 
 @contextlib.contextmanager
-def bare_server(port: int) -> Iterator[psutil.Process]:
-    """The floor, as a process of its own."""
-    command = [sys.executable, "-m", "bench.floor", str(port), str(TOKENS), str(ITL_MS / 1000)]
+def bare_server(kind: str, port: int) -> Iterator[psutil.Process]:
+    """A floor, as a process of its own."""
+    command = [sys.executable, "-m", "bench.floor", kind, str(port), str(TOKENS), str(ITL_MS / 1000)]
     process = subprocess.Popen(command)
     try:
         yield psutil.Process(process.pid)
@@ -65,17 +67,23 @@ async def open_when_up(port: int) -> None:
         await asyncio.sleep(0.05)
 
 
-async def measure() -> dict[str, object]:
-    """Both servers under both loads."""
-    floor_us, ours_us, roles_us = [], [], {}
+async def floor_us(kind: str) -> list[float]:
+    """CPU of a bare server per token, by load."""
     port = free_port()
-    with bare_server(port) as process:
+    found = []
+    with bare_server(kind, port) as process:
         await open_when_up(port)
         await load(port, 20)
         for streams in LOADS:
             before = cpu_of(process)
             await load(port, streams)
-            floor_us.append((cpu_of(process) - before) / (streams * TOKENS) * 1e6)
+            found.append((cpu_of(process) - before) / (streams * TOKENS) * 1e6)
+    return found
+
+
+async def stack_us() -> list[dict[str, float]]:
+    """CPU of the whole stack per token and role, by load."""
+    found = []
     with running(CONFIG) as stack:
         await load(stack.port, 20)
         for streams in LOADS:
@@ -83,17 +91,35 @@ async def measure() -> dict[str, object]:
             answers = await load(stack.port, streams)
             now = stack.cpu_s()
             assert all(len(answer.text()) >= TOKENS // 2 for answer in answers)
-            roles = {role: (now[role] - used[role]) / (streams * TOKENS) * 1e6 for role in ROLES}
-            roles_us[streams] = {role: round(us, 2) for role, us in roles.items()}
-            ours_us.append(sum(roles.values()))
-    ratios = [ours / floor for ours, floor in zip(ours_us, floor_us, strict=True)]
+            found.append({role: (now[role] - used[role]) / (streams * TOKENS) * 1e6 for role in ROLES})
+    return found
+
+
+async def measure() -> dict[str, object]:
+    """All servers in turn, a few times over: how fast the machine is changes from minute to minute."""
+    rounds = [(await floor_us("paced"), await floor_us("swept"), await stack_us()) for _ in range(ROUNDS)]
+    loads = range(len(LOADS))
+    ours = [[sum(stack[load].values()) for _, _, stack in rounds] for load in loads]
+    paced = [[floor[load] for floor, _, _ in rounds] for load in loads]
+    swept = [[floor[load] for _, floor, _ in rounds] for load in loads]
+    ratios, swept_ratios = ([_ratio(ours[load], floor[load]) for load in loads] for floor in (paced, swept))
     return {
-        "us_per_token": [round(us, 2) for us in ours_us],
-        "floor_us": [round(us, 2) for us in floor_us],
-        "floor_ratio": round(max(ratios), 2),
-        "floor_ratios": [round(ratio, 2) for ratio in ratios],
-        "roles_us": roles_us,
+        "us_per_token": [round(median(us), 2) for us in ours],
+        "floor_us": [round(median(us), 2) for us in paced],
+        "floor_ratio": max(ratios),
+        "floor_ratios": ratios,
+        "swept_floor_us": [round(median(us), 2) for us in swept],
+        "swept_floor_ratios": swept_ratios,
+        "roles_us": {
+            LOADS[load]: {role: round(median(stack[load][role] for _, _, stack in rounds), 2) for role in ROLES}
+            for load in loads
+        },
     }
+
+
+def _ratio(ours: list[float], floor: list[float]) -> float:
+    """The median of each round's ratio."""
+    return round(median(us / least for us, least in zip(ours, floor, strict=True)), 2)
 
 
 if __name__ == "__main__":

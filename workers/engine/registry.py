@@ -48,7 +48,7 @@ def _vllm(settings: PoolSettings) -> Recipe:
     def preload() -> None:
         from workers.engine.vllm.preload import preload
 
-        preload([model])
+        preload([model], is_compiled=options.is_compiled)
 
     return Recipe(preload, lambda: VllmEngine(options))
 

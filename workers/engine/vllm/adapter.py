@@ -47,7 +47,7 @@ class VllmEngine:
 
     async def start(self, sink: StepSink) -> EngineInfo:
         """Load the model and warm it up; afterwards `sink` receives every step. Raises EngineStartError."""
-        environment.prepare()
+        environment.prepare(is_compiled=self._settings.is_compiled)
         try:
             session = await asyncio.get_running_loop().run_in_executor(self._loader, _open, self._settings)
             self._session = session

@@ -17,16 +17,16 @@ _DEFAULTS = {
     "VLLM_NO_USAGE_STATS": "1",
     "TORCH_CPP_LOG_LEVEL": "ERROR",
 }
-#: On a CPU in addition.
-_CPU_DEFAULTS = {
+#: On a CPU in addition, unless the model is to be compiled.
+_EAGER_DEFAULTS = {
     # The first request for log probabilities would wait 18 s for a compiler, to gain microseconds.
     "TORCHDYNAMO_DISABLE": "1",
 }
 
 
-def prepare() -> None:
+def prepare(*, is_compiled: bool) -> None:
     """Set the defaults; to be called before the first import of torch or vLLM."""
-    on_cpu = metadata.version("torch").endswith("+cpu")
-    for name, value in (_DEFAULTS | _CPU_DEFAULTS if on_cpu else _DEFAULTS).items():
+    is_eager = not is_compiled and metadata.version("torch").endswith("+cpu")
+    for name, value in (_DEFAULTS | _EAGER_DEFAULTS if is_eager else _DEFAULTS).items():
         os.environ.setdefault(name, value)
     logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])

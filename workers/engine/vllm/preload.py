@@ -36,12 +36,12 @@ _ON_CPU = (
 _ON_GPU = ("vllm.v1.worker.gpu_model_runner", "vllm.v1.worker.gpu_worker")
 
 
-def preload(models: Iterable[str] = ()) -> None:
+def preload(models: Iterable[str] = (), *, is_compiled: bool = False) -> None:
     """Import vLLM and the classes of the given model folders; afterwards a fork is cheap and shares its memory.
 
     Starts no thread and no torch operator: a process whose OpenMP or CUDA has started must not be forked.
     """
-    environment.prepare()
+    environment.prepare(is_compiled=is_compiled)
     with warnings.catch_warnings(action="ignore"):
         platform = _import()
         for model in models:
