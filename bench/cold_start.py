@@ -12,10 +12,15 @@ import uvloop
 
 from bench.api_server import api_server
 from bench.sse_client import stream
-from bench.vllm_serve import CONFIG
 from tests.harness.up import running
 
 TIMES = 3
+#: As `make up` serves it.
+CONFIG = {
+    "models": {"demo": {"pool": "demo"}},
+    "pools": {"demo": {"engine": "vllm", "model": "../models/demo", "options": {"max_model_len": 2048}}},
+    "telemetry": {"log_level": "warning"},
+}
 #: A worker that has served for longer than this ended for a new reason, and its host replaces it without a pause.
 SETTLED_S = 11.0
 
