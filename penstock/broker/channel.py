@@ -11,14 +11,14 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from penstock.broker.connections import Endpoint, Form, client_of
-from penstock.broker.link import Answer, Command, Link, open_link
+from penstock.broker.link import Answer, Command, Link, NotNowError, open_link
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 
 #: A server that cannot answer, or (a replica by now) may not: the same command may succeed a moment later.
-LOST = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, OSError)
+LOST = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, NotNowError, OSError)
 
 
 #: Replies that redis-py's cluster client asks for itself, and wants parsed.

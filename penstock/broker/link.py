@@ -7,6 +7,7 @@ and timeouts, all in Python. This is hiredis in an asyncio protocol, without a t
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections import deque
@@ -29,6 +30,24 @@ _NOT_YET = object()
 _pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
 #: The caller's own limit is tighter.
 _GREETING_S = 60.0
+
+
+class NotNowError(RedisError):
+    """The server answers but cannot write, as it stands: a full disk, a replica too few, a slot on its way."""
+
+
+_NOT_NOW = re.compile(r"(?:^|-)(MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY) ")
+
+
+def _error(text: str) -> RedisError:
+    """The exception for an error reply; before Redis 7 a script's own error quotes that of its command."""
+    if _NOT_NOW.search(text):
+        return NotNowError(text)
+    return cast("RedisError", DefaultParser.parse_error(text))  # type: ignore[no-untyped-call]
+
+
+def _packed(commands: Sequence[Command]) -> bytes:
+    return b"".join([_pack(tuple(command)) for command in commands])
 
 
 class Answer(Protocol):
@@ -65,9 +84,7 @@ class Link(asyncio.Protocol):
     def __init__(self, deliver: Callable[[Any], None] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._deliver = deliver
-        self._reader = hiredis.Reader(
-            protocolError=InvalidResponse, replyError=DefaultParser.parse_error, notEnoughData=_NOT_YET
-        )
+        self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=_error, notEnoughData=_NOT_YET)
         self._waiting: deque[_Batch] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due_s = 0.0
@@ -89,15 +106,17 @@ class Link(asyncio.Protocol):
         if not commands:
             answer.set_result([])
             return
+        # First, for it may raise.
+        packed = _packed(commands)
         due_s = self._loop.time() + timeout_s
         self._waiting.append(_Batch(answer, len(commands), due_s))
         if self._timer is None or due_s < self._due_s:
             self._watch(due_s)
-        self.write(commands)
+        self._transport.write(packed)
 
     def write(self, commands: Sequence[Command]) -> None:
         """Send commands that have no replies of their own: a subscriber's."""
-        self._transport.write(b"".join([_pack(tuple(command)) for command in commands]))
+        self._transport.write(_packed(commands))
 
     def close(self, error: Exception | None = None) -> None:
         """End the connection; whoever waits for a reply gets the error."""

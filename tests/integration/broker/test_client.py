@@ -140,3 +140,13 @@ async def test_a_batch_reminds_the_server_too_and_keeps_its_order(pool: Pool) ->
 
 async def test_a_batch_may_be_empty(pool: Pool) -> None:
     assert await pool.broker.run_many([]) == []
+
+
+async def test_a_server_that_may_not_write_just_now_is_unavailable_until_it_may(pool: Pool) -> None:
+    await pool.redis.config_set("min-replicas-to-write", 1)
+    try:
+        with pytest.raises(BrokerUnavailableError, match="replicas"):
+            await pool.submit()
+    finally:
+        await pool.redis.config_set("min-replicas-to-write", 0)
+    assert isinstance((await pool.submit())[1], Accepted)
