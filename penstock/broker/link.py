@@ -146,7 +146,8 @@ class Link(asyncio.Protocol):
         """Hand out the replies that are complete."""
         reader, deliver, waiting = self._reader, self._deliver, self._waiting
         reader.feed(data)
-        while (reply := reader.gets()) is not _NOT_YET:
+        # Whoever takes a reply may close us.
+        while not self.is_lost and (reply := reader.gets()) is not _NOT_YET:
             if not waiting and deliver is not None:
                 deliver(reply)
                 continue

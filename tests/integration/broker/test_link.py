@@ -72,6 +72,24 @@ async def test_closing_tells_those_who_wait(link: Link) -> None:
         await answer
 
 
+async def test_who_takes_a_reply_may_close_the_connection(link: Link) -> None:
+    class Closing:
+        """Takes a reply, and wants no other."""
+
+        def done(self) -> bool:
+            return False
+
+        def set_result(self, _: list[object]) -> None:
+            link.close()
+
+        def set_exception(self, error: Exception) -> None:
+            raise AssertionError(error)
+
+    link.send([("PING",)], 5.0, Closing())
+    with pytest.raises(RedisConnectionError, match="closed"):
+        await link.ask([("PING",)], 5.0)
+
+
 async def test_what_redis_has_no_form_for_is_refused_and_costs_nothing_else(link: Link) -> None:
     with pytest.raises(TypeError):
         link.ask([("SET", "key", None)], 5.0)  # type: ignore[list-item]
