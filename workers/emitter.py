@@ -129,8 +129,14 @@ class Emitter:
     def _advance(self) -> None:
         """Write what there is, unless a round trip is under way; when it is over, this is called again."""
         self._is_due = False
-        if self._writes or self._is_fenced:
+        if self._writes or self._is_fenced or self._error is not None:
             return
+        try:
+            self._write()
+        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits for it
+            self._fail(error)
+
+    def _write(self) -> None:
         writes = [*self._emit(), *map(self._checkpoint, self._window.due()), *self._closings()]
         if not writes:
             self._quiet.set()
@@ -148,9 +154,14 @@ class Emitter:
             return
         try:
             self._settle(replies)
-        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits for it
-            self._error = error
-            self._is_stuck.set()
+        except Exception as error:  # noqa: BLE001 - as in _advance
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """An engine's step or Redis' reply is no place to raise it: `run` ends with it, and with that the worker."""
+        self._error = error
+        self._quiet.set()
+        self._is_stuck.set()
 
     def _settle(self, replies: list[str]) -> None:
         writes, self._writes = self._writes, []

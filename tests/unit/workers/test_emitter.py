@@ -1,0 +1,169 @@
+"""The way out of a worker: one round trip at a time, nothing left out, nothing sent twice, no error swallowed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import pytest
+
+from penstock.broker.client import Broker
+from penstock.broker.script import Call
+from penstock.frames import Delta, decode_frame
+from penstock.job import State
+from tests.unit.workers.runs import a_run
+from workers.emitter import Emitter
+from workers.run import Run
+
+CHANNEL = "penstock:ingress:a"
+
+
+class FakeBroker:
+    """A Redis whose replies come when the test says so."""
+
+    def __init__(self) -> None:
+        self.is_connected = True
+        #: Round trips begun, and those insisted on.
+        self.begun: list[Sequence[Call[Any]]] = []
+        self.insisted: list[Sequence[Call[Any]]] = []
+        self._landed: Callable[[list[Any] | None], None] | None = None
+
+    def begin(self, calls: Sequence[Call[Any]], landed: Callable[[list[Any] | None], None]) -> bool:
+        assert self._landed is None, "two round trips at a time"
+        if self.is_connected:
+            self.begun.append(calls)
+            self._landed = landed
+        return self.is_connected
+
+    async def run_many(self, calls: Sequence[Call[Any]]) -> list[str]:
+        self.insisted.append(calls)
+        return ["9-0"] * len(calls)
+
+    def land(self, *replies: str) -> None:
+        """The reply to the round trip under way; none: it is lost."""
+        landed, self._landed = self._landed, None
+        assert landed is not None
+        landed(list(replies) or None)
+
+    @property
+    def sent(self) -> list[Delta]:
+        """All tokens that were sent, in order."""
+        calls = [call for trip in self.begun for call in trip if call.script.name == "emit"]
+        return [delta for call in calls for delta in decode_frame(cast("bytes", call.args[3])).every()]
+
+
+class Out:
+    """An emitter, and what it told of."""
+
+    def __init__(self) -> None:
+        self.broker = FakeBroker()
+        self.closed: list[tuple[str, str]] = []
+        self.fenced = 0
+        self.emitter = Emitter(
+            cast("Broker", self.broker),
+            "sim",
+            "w.1",
+            queue_timeout_ms=1000,
+            on_closed=lambda run, reply: self.closed.append((run.job, reply)),
+            on_fenced=self._fence,
+        )
+
+    def _fence(self) -> None:
+        self.fenced += 1
+
+    def step(self, *runs: Run) -> None:
+        """Each run gets a token."""
+        for run in runs:
+            run.tokens.append(len(run.tokens))
+            run.pieces.append(f"<{len(run.pieces)}>")
+        self.emitter.send(list(runs))
+
+
+def _listened(job: str) -> Run:
+    return a_run(job, listeners=f"s:{CHANNEL}")
+
+
+async def test_steps_gather_while_a_round_trip_is_under_way() -> None:
+    out, first, second = Out(), _listened("first"), _listened("second")
+    out.step(first, second)
+    out.step(first)
+    out.step(first, second)
+    assert len(out.broker.begun) == 1
+    out.broker.land("1-0")
+    assert len(out.broker.begun) == 2
+    assert [(delta.job, delta.offset, delta.tokens) for delta in out.broker.sent] == [
+        ("first", 0, [0]),
+        ("second", 0, [0]),
+        ("first", 1, [1, 2]),
+        ("second", 1, [1]),
+    ]
+
+
+async def test_the_last_tokens_go_with_the_end_and_only_with_it() -> None:
+    out, run = Out(), _listened("one")
+    out.step(run)
+    out.broker.land("1-0")
+    run.tokens.append(1)
+    run.pieces.append("<1>")
+    out.emitter.end(run, run.ending(State.COMPLETED))
+    out.emitter.send([])
+    assert [call.script.name for call in out.broker.begun[1]] == ["finish"]
+    out.broker.land("finished")
+    assert out.closed == [("one", "finished")]
+
+
+async def test_what_happens_outside_a_step_is_written_together_and_soon() -> None:
+    out, runs = Out(), [_listened("first"), _listened("second")]
+    for run in runs:
+        out.emitter.hand_back(run)
+    assert out.broker.begun == []
+    await asyncio.sleep(0)
+    assert [len(trip) for trip in out.broker.begun] == [2]
+
+
+@pytest.mark.parametrize("is_connected", [True, False])
+async def test_what_could_not_be_written_is_insisted_on(*, is_connected: bool) -> None:
+    out, run = Out(), _listened("one")
+    out.broker.is_connected = is_connected
+    insisting = asyncio.create_task(out.emitter.run())
+    out.step(run)
+    if is_connected:
+        out.broker.land()
+    await asyncio.sleep(0)
+    await out.emitter.flush()
+    assert [call.script.name for call in out.broker.insisted[0]] == ["emit"]
+    assert not is_connected or out.broker.insisted == out.broker.begun
+    out.emitter.stop()
+    await insisting
+
+
+async def test_fenced_it_writes_nothing_more() -> None:
+    out, run = Out(), _listened("one")
+    out.step(run)
+    out.step(run)
+    out.broker.land("fenced")
+    out.step(run)
+    await out.emitter.flush()
+    await out.emitter.run()
+    assert (out.fenced, len(out.broker.begun)) == (1, 1)
+
+
+async def test_an_error_ends_run_and_with_it_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, run = Out(), _listened("one")
+    monkeypatch.setattr("workers.emitter.encode_frame", lambda *_: 1 / 0)
+    out.step(run)
+    with pytest.raises(ZeroDivisionError):
+        await out.emitter.run()
+    await out.emitter.flush()
+    assert out.broker.begun == []
+
+
+async def test_an_error_over_a_reply_does_the_same() -> None:
+    out, run = Out(), _listened("one")
+    out.emitter.end(run, run.ending(State.COMPLETED))
+    out.emitter.send([])
+    out.closed = cast("list[tuple[str, str]]", None)
+    out.broker.land("finished")
+    with pytest.raises(AttributeError):
+        await out.emitter.run()
