@@ -170,6 +170,13 @@ def test_log_probabilities_go_on_after_a_cut(killing: Killing) -> None:
         assert [score for _, score in scored(cut)] == pytest.approx([score for _, score in scored(uncut)], abs=1e-3)
 
 
+def test_an_answer_that_may_call_tools_goes_on_after_a_cut(killing: Killing) -> None:
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+    for chunks in killing.each(LONG, 40, tools=tools, tool_choice="auto"):
+        assert text_of(chunks) == ANSWERS[LONG]
+        assert chunks[-1].choices[0].finish_reason == "stop"
+
+
 def test_what_cannot_go_on_starts_again_and_says_nothing_twice(killing: Killing) -> None:
     schema = {"type": "array", "items": {"type": "integer"}, "minItems": 60, "maxItems": 60}
     wanted = {"type": "json_schema", "json_schema": {"name": "numbers", "schema": schema}}
