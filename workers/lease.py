@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from penstock.broker import holding
@@ -78,11 +79,17 @@ class Lease:
         try:
             while not self._is_closed:
                 if self._vitals.silent_s < STALL_S and await self._beat(broker) == holding.FENCED:
-                    self._owner.call_soon_threadsafe(self._on_fenced)
+                    self._tell()
                     return
                 await self._pause()
         finally:
             await broker.close()
+
+    def _tell(self) -> None:
+        """That we are fenced; where the lease was closed, it is no news, and the owner's loop may have ended."""
+        if not self._is_closed:
+            with suppress(RuntimeError):
+                self._owner.call_soon_threadsafe(self._on_fenced)
 
     async def _beat(self, broker: Broker) -> str:
         vitals = self._vitals

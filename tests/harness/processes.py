@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,14 +19,19 @@ import psutil
 from penstock.process import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Below those that Linux gives to outgoing connections.
+_SERVER_PORTS = (10_000, 30_000)
+_chance = random.SystemRandom()
 _COMMANDS = ("up", "ingress", "scheduler", "worker", "tokenizer")
 
 
 def free_port() -> int:
-    """A port nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on at the moment, and that the kernel gives to no connection meanwhile."""
+    while True:
+        port = _chance.randrange(*_SERVER_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def spawn(arguments: Iterable[str], environ: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:

@@ -34,8 +34,7 @@ _WITH_TLS = {name: binary for name, binary in SERVERS.items() if name != "embedd
 @contextmanager
 def _serving(binary: ServerBinary, folder: Path, config: str = "", *words: str, **client: Any) -> Iterator[redis.Redis]:
     """A server of its own; PORT in its configuration is where it is reached."""
-    # A node of a cluster also takes the port 10,000 higher.
-    port = next(port for port in iter(free_port, 0) if port < 55_000)
+    port = free_port()
     file = folder / f"{port}.conf"
     config = config.replace("PORT", str(port)) or f"port {port}"
     file.write_text(f"dir {folder}\nbind 127.0.0.1\n{config}\n")

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from tests.eventual import until
+from tests.harness.processes import free_port
 from tests.integration.ingress.fake_worker import FakeWorker
 from tests.integration.ingress.serving import Serving, begun, following, joined
 from tests.waiting import is_alive
@@ -52,12 +53,6 @@ class Ingresses:
 
     async def ended(self) -> int:
         return await asyncio.to_thread(self.process.wait, 10)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Start:
