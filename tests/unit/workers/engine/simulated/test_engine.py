@@ -85,12 +85,12 @@ async def test_it_generates_what_was_foretold(bench: Bench) -> None:
 
 async def test_steps_keep_a_fixed_pace(bench: Bench) -> None:
     engine = await bench.start(itl_ms=10.0)
-    await engine.submit(generation(engine, "one", max_tokens=31))
+    await engine.submit(generation(engine, "one", max_tokens=101))
     begun = time.monotonic()
     await bench.until(lambda: len(bench.steps) >= 3)
-    time.sleep(0.15)  # noqa: ASYNC251  (an event loop that is busy elsewhere)
+    time.sleep(0.6)  # noqa: ASYNC251  (an event loop that is busy elsewhere)
     await bench.end("one")
-    assert 0.29 < time.monotonic() - begun < 0.40
+    assert 0.99 < time.monotonic() - begun < 1.45
 
 
 async def test_after_a_long_standstill_it_does_not_make_up_for_missed_steps(bench: Bench) -> None:
@@ -125,21 +125,24 @@ async def test_prompts_are_processed_one_after_the_other(bench: Bench) -> None:
     for id_ in ("one", "two"):
         await engine.submit(generation(engine, id_, id_))
     await bench.end("two")
+    # However late a busy machine may be: side by side, the second would have needed no longer than the first.
     assert bench.first_at("one") - begun > 0.045
-    assert bench.first_at("two") - bench.first_at("one") > 0.040
+    assert bench.first_at("two") - begun > 0.095
 
 
 async def test_a_cached_prompt_is_processed_sooner(bench: Bench) -> None:
-    engine = await bench.start(prefill_us_per_token=400.0)
+    engine = await bench.start(prefill_us_per_token=2000.0)
     text = " bado" * 500
+    begun = time.monotonic()
     await engine.submit(generation(engine, "cold", text))
     await bench.end("cold")
+    assert bench.first_at("cold") - begun > 0.99
     begun = time.monotonic()
     await engine.submit(generation(engine, "warm", text))
     await bench.end("warm")
     assert bench.outputs["warm"][0].cached_tokens > 480
     assert bench.outputs["warm"][1].cached_tokens == 0
-    assert bench.first_at("warm") - begun < 0.1
+    assert bench.first_at("warm") - begun < 0.8
 
 
 async def test_lower_priority_numbers_go_first(bench: Bench) -> None:
