@@ -88,33 +88,41 @@ def killing(demo: Up, demo_client: OpenAI, redis: Insight) -> Killing:
 
 
 def test_a_killed_worker_changes_nothing_in_a_stream(killing: Killing, demo_client: OpenAI, redis: Insight) -> None:
-    with killing.begin(LONG) as stream:
-        begun = [next(stream) for _ in range(10)]
-        redis.worker_of(job_id_of(stream)).kill()
-        rest = list(stream)
+    for _ in range(ATTEMPTS):
+        with killing.begin(LONG) as stream:
+            begun = [next(stream) for _ in range(10)]
+            redis.worker_of(job_id_of(stream)).kill()
+            rest = list(stream)
 
-    assert text_of(begun + rest) == ANSWERS[LONG]
-    told = job(demo_client, job_id_of(stream))
-    assert (told["state"], told["attempts"], told["losses"]) == ("completed", 2, 1)
-    assert told["usage"]["completion_tokens"] == len(redis.tokens(job_id_of(stream)))
+        assert text_of(begun + rest) == ANSWERS[LONG]
+        told = job(demo_client, job_id_of(stream))
+        assert (told["state"], told["attempts"]) == ("completed", told["losses"] + 1)
+        assert told["usage"]["completion_tokens"] == len(redis.tokens(job_id_of(stream)))
+        if told["losses"]:
+            return
+    pytest.fail("no kill came in time")
 
 
 def test_a_killed_worker_changes_nothing_in_a_whole_answer(
     killing: Killing, demo_client: OpenAI, redis: Insight
 ) -> None:
-    with ThreadPoolExecutor() as pool:
-        asking = pool.submit(
-            demo_client.chat.completions.with_raw_response.create, model="demo", messages=says(LONG), temperature=0
-        )
-        assert eventually(lambda: len(redis.live()) == 1)
-        (job_id,) = redis.live()
-        redis.await_tokens(job_id, 10)
-        redis.worker_of(job_id).kill()
-        answer = asking.result()
+    for _ in range(ATTEMPTS):
+        killing.await_workers()
+        with ThreadPoolExecutor() as pool:
+            asking = pool.submit(
+                demo_client.chat.completions.with_raw_response.create, model="demo", messages=says(LONG), temperature=0
+            )
+            assert eventually(lambda: len(redis.live()) == 1)
+            (job_id,) = redis.live()
+            redis.await_tokens(job_id, 10)
+            redis.worker_of(job_id).kill()
+            answer = asking.result()
 
-    assert answer.headers[JOB_ID] == job_id
-    assert answer.parse().choices[0].message.content == ANSWERS[LONG]
-    assert job(demo_client, job_id)["losses"] == 1
+        assert answer.headers[JOB_ID] == job_id
+        assert answer.parse().choices[0].message.content == ANSWERS[LONG]
+        if job(demo_client, job_id)["losses"]:
+            return
+    pytest.fail("no kill came in time")
 
 
 async def test_many_streams_outlive_their_worker_at_once(
