@@ -12,15 +12,9 @@ import uvloop
 
 from bench.api_server import api_server
 from bench.sse_client import stream
-from tests.harness.up import running
+from tests.harness.up import example, running
 
 TIMES = 3
-#: As `make up` serves it.
-CONFIG = {
-    "models": {"demo": {"pool": "demo"}},
-    "pools": {"demo": {"engine": "vllm", "model": "../models/demo", "options": {"max_model_len": 2048}}},
-    "telemetry": {"log_level": "warning"},
-}
 #: A worker that has served for longer than this ended for a new reason, and its host replaces it without a pause.
 SETTLED_S = 11.0
 
@@ -28,7 +22,7 @@ SETTLED_S = 11.0
 async def measure() -> dict[str, object]:
     """Kill the only worker and ask at once: the answer needs a whole new worker, and its stream waits for it."""
     seconds = []
-    with running(CONFIG) as stack:
+    with running(example("demo")) as stack:
         await stream(stack.port, "demo", "What is Penstock?", temperature=0, max_tokens=8)
         for _ in range(TIMES):
             await asyncio.sleep(SETTLED_S)

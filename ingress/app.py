@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
+from starlette.routing import Route
 
 from ingress import refusal
 from ingress.accounting import Observed
@@ -18,7 +19,7 @@ from ingress.context import running
 from ingress.exchange import JOB_ID_HEADER
 from ingress.routes import chat, completions, health, jobs, metrics, models, tokenize
 from ingress.service import Service
-from ingress.shortcut import Endpoint, Shortcut
+from ingress.shortcut import Shortcut
 from ingress.tokenizers import Tokenizers
 from penstock.errors import ApiError, BrokerUnavailableError
 
@@ -35,10 +36,7 @@ _INGRESS = (
     health.ready,
     metrics.router,
 )
-_GENERATING: dict[str, Endpoint] = {
-    "/v1/chat/completions": chat.chat_completions,
-    "/v1/completions": completions.completions,
-}
+_GENERATING = (chat.router, completions.router)
 _TOKENIZER = (tokenize.router, health.alive, metrics.router)
 
 Running = Callable[["Settings"], AbstractAsyncContextManager[Service]]
@@ -75,13 +73,13 @@ def _app(settings: Settings, service: Running, routers: Sequence[APIRouter]) -> 
         HTTPException: refusal.refuse_http,
         RequestValidationError: refusal.refuse_malformed,
         ClientDisconnect: refusal.forget,
-        Exception: refusal.refuse_unexpected,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
-    if chat.router in routers:
-        known = {kind: handler for kind, handler in handlers.items() if kind is not Exception}
-        app.add_middleware(Shortcut, endpoints=_GENERATING, handlers=known)
+    app.add_exception_handler(Exception, refusal.refuse_unexpected)
+    routes = [route for router in _GENERATING if router in routers for route in router.routes]
+    endpoints = {route.path: route.endpoint for route in routes if isinstance(route, Route)}
+    app.add_middleware(Shortcut, endpoints=endpoints, handlers=handlers)
     if settings.ingress.cors_origins:
         app.add_middleware(
             CORSMiddleware,

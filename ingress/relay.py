@@ -70,11 +70,9 @@ class Relay:
                     self._note_hole(listener)
                 listener = listener.next
         for delta in frame.deltas:
-            listener = find(delta.job)
-            while listener is not None:
+            for listener in _chain(find(delta.job)):
                 if listener.feed(delta) is _HOLE:
                     self._note_hole(listener)
-                listener = listener.next
         self.outbox.flush()
 
     def give(self, listener: Listener, delta: Delta) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _BACKLOG = 2048
 #: Longer than the pauses of a client that comes back; its connection is then warm.
 _KEEP_ALIVE_S = 75
+#: The resolution of the `date` header.
+_DATE_S = 1.0
 
 
 def listen(host: str, port: int, setting: str) -> socket.socket:
@@ -42,10 +44,6 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
         ) from None
     listener.listen(_BACKLOG)
     return listener
-
-
-#: The resolution of the `date` header.
-_DATE_S = 1.0
 
 
 class Server(uvicorn.Server):
@@ -67,7 +65,6 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=limits.drain_grace_s,  # type: ignore[arg-type]
             )
         )
-
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:

@@ -29,7 +29,6 @@ class Transcript:
         "_stops",
         "count",
         "finish",
-        "is_free",
         "step",
         "stop_reason",
     )
@@ -38,12 +37,10 @@ class Transcript:
         #: The text that one token more completes.
         self.step = tokenizer.stream(skip_special=sampling.skip_special_tokens, prompt=prompt).step
         self._stops = StopStrings(sampling.stop, include=sampling.include_stop) if sampling.stop else None
-        #: Whether only the engine can end it.
-        self.is_free = self._stops is None
         self._min_tokens = sampling.min_tokens
         self._show_stop_token = sampling.include_stop
         self._stop_token_ids = sampling.stop_token_ids
-        #: Tokens taken so far; those after a stop string are not.
+        #: Tokens fed so far; those after a stop string are not.
         self.count = 0
         #: Why the generation ended; a stop string overrules what the engine said.
         self.finish: Finish | None = None
@@ -61,6 +58,11 @@ class Transcript:
         pieces = self._pieces(tokens) if finish is None else self._last_pieces(tokens, finish, stop_token)
         self.count += len(pieces)
         return pieces
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it goes on until the engine ends it."""
+        return self._stops is None and self.finish is None
 
     def replay(self, tokens: Sequence[int]) -> None:
         """Take the tokens that another worker has already turned into pieces. They may contain a stop string."""
@@ -85,7 +87,6 @@ class Transcript:
         if self.finish is not None:
             return pieces
         self.finish = finish
-        self.is_free = False
         self.stop_reason = stop_token if stop_token in self._stop_token_ids else None
         held = "" if self._stops is None else self._stops.flush()
         if hides_last:

@@ -16,11 +16,8 @@ from penstock.broker.link import Answer, Command, Link, NotNowError, open_link
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
-
 #: A server that cannot answer, or (a replica by now) may not: the same command may succeed a moment later.
 LOST = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, NotNowError, OSError)
-
-
 #: Replies that redis-py's cluster client asks for itself, and wants parsed.
 _CLUSTER_NEEDS = {"CLUSTER SLOTS", "COMMAND"}
 

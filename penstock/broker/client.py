@@ -13,7 +13,7 @@ from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
 
 from penstock.broker.channel import LOST, Channel, open_channel
 from penstock.broker.connections import Endpoint, client_of
-from penstock.broker.link import Command, Link, open_link
+from penstock.broker.link import Command, Link, open_link, raise_any
 from penstock.broker.query import Query
 from penstock.broker.script import Call, Source
 from penstock.errors import BrokerFullError, BrokerUnavailableError
@@ -123,17 +123,16 @@ class Broker:
 
     async def _ask(self, queries: Sequence[Query[Any]]) -> list[Any]:
         replies = await self._channel.ask([query.command for query in queries], self._timeout_s)
-        _raise_any(replies, RedisError)
+        raise_any(replies, RedisError)
         return [query.parse(reply) for query, reply in zip(queries, replies, strict=True)]
 
     async def _execute(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        if self._flagged is None:
-            await self._know_server()
+        await self._know_server()
         replies = await self._channel.ask([self._words(call) for call in calls], self._timeout_s)
         for index, reply in enumerate(replies):
             if isinstance(reply, NoScriptError):
                 replies[index] = await self._load(calls[index])
-        _raise_any(replies, LOST)
+        raise_any(replies, LOST)
         return [_answer(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
     async def _load(self, call: Call[Any]) -> Any:
@@ -151,7 +150,7 @@ class Broker:
     async def _know_server(self) -> None:
         if self._flagged is None:
             (info,) = await self._channel.ask([("INFO", "server")], self._timeout_s)
-            _raise_any([info], RedisError)
+            raise_any([info], RedisError)
             self._flagged = _major_version(info) >= _FLAGS_SINCE
 
 
@@ -184,12 +183,6 @@ def _major_version(info: bytes) -> int:
     """Of a server, from its INFO."""
     _, _, version = info.partition(b"redis_version:")
     return int(version.partition(b".")[0])
-
-
-def _raise_any(replies: Sequence[Any], kinds: type[Exception] | tuple[type[Exception], ...]) -> None:
-    for reply in replies:
-        if isinstance(reply, kinds):
-            raise reply
 
 
 def _answer(call: Call[Any], reply: Any) -> Any:

@@ -28,8 +28,6 @@ Command = Sequence[Argument]
 _NOT_YET = object()
 # Its annotations know packed commands of one word only.
 _pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
-#: The caller's own limit is tighter.
-_GREETING_S = 60.0
 
 
 class NotNowError(RedisError):
@@ -90,7 +88,11 @@ class Link(asyncio.Protocol):
         self._due_s = 0.0
         #: Done when the connection is gone.
         self.lost: asyncio.Future[None] = self._loop.create_future()
-        self.is_lost = False
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection is gone."""
+        return self.lost.done()
 
     def ask(self, commands: Sequence[Command], timeout_s: float) -> asyncio.Future[list[Any]]:
         """As `send`; returns what takes the replies."""
@@ -122,11 +124,10 @@ class Link(asyncio.Protocol):
         """End the connection; whoever waits for a reply gets the error."""
         if self.is_lost:
             return
-        self.is_lost = True
+        self.lost.set_result(None)
         self._transport.abort()
         if self._timer is not None:
             self._timer.cancel()
-        self.lost.set_result(None)
         for batch in self._waiting:
             if not batch.answer.done():
                 batch.answer.set_exception(error or RedisConnectionError("The connection to Redis was closed."))
@@ -183,7 +184,7 @@ async def open_link(endpoint: Endpoint, timeout_s: float, deliver: Callable[[Any
     async with asyncio.timeout(timeout_s):
         link = await _dial(endpoint, deliver)
         try:
-            await _greet(link, endpoint)
+            await _greet(link, endpoint, timeout_s)
         except BaseException:
             link.close()
             raise
@@ -202,15 +203,18 @@ async def _dial(endpoint: Endpoint, deliver: Callable[[Any], None] | None) -> Li
     return link
 
 
-async def _greet(link: Link, endpoint: Endpoint) -> None:
+async def _greet(link: Link, endpoint: Endpoint, timeout_s: float) -> None:
     """Log in and choose the database; with RESP2, what a new connection speaks, nothing else has to be agreed on."""
     words: list[Command] = []
     if endpoint.password is not None:
         words.append(("AUTH", *filter(None, (endpoint.username,)), endpoint.password))
     if endpoint.db:
         words.append(("SELECT", endpoint.db))
-    if not words:
-        return
-    for reply in await link.ask(words, _GREETING_S):
-        if isinstance(reply, RedisError):
+    raise_any(await link.ask(words, timeout_s), RedisError)
+
+
+def raise_any(replies: Sequence[Any], kinds: type[Exception] | tuple[type[Exception], ...]) -> None:
+    """Raise the first reply that is an error of these kinds."""
+    for reply in replies:
+        if isinstance(reply, kinds):
             raise reply

@@ -12,7 +12,7 @@ from penstock.broker.channel import LOST
 from penstock.broker.client import Broker
 from penstock.broker.holding import Held
 from penstock.broker.keys import keys_of
-from penstock.broker.link import Command
+from penstock.broker.link import Command, raise_any
 from penstock.broker.query import Query
 from penstock.errors import BrokerUnavailableError
 
@@ -68,14 +68,11 @@ class Tail:
         )
         try:
             # Cuts off only a connection that has gone silent.
-            (reply,) = await self._channel.ask([command], _BLOCK_MS / 1000 + _GRACE_S)
+            replies = await self._channel.ask([command], _BLOCK_MS / 1000 + _GRACE_S)
+            raise_any(replies, Exception)
         except LOST as error:
             raise BrokerUnavailableError(f"Redis is out of reach: {error}") from error
-        if isinstance(reply, LOST):
-            raise BrokerUnavailableError(f"Redis cannot serve: {reply}")
-        if isinstance(reply, Exception):
-            raise reply
-        streams = dict(reply or ())
+        streams = dict(replies[0] or ())
         for stream, entries in streams.items():
             self._last[stream] = entries[-1][0]
         controls = streams.get(self._control, ())

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
+from penstock.broker.embedded import EmbeddedRedis
+from penstock.settings import RedisSettings
+
+
+@pytest.fixture
+def own_redis(data_dir: Path) -> Iterator[EmbeddedRedis]:
+    """A server of the test's own, to be mistreated."""
+    server = EmbeddedRedis(RedisSettings(data_dir=data_dir))
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

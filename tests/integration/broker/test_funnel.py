@@ -6,8 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -20,21 +19,11 @@ from penstock.broker.submission import Accepted, Exists, LaneFull, enqueue
 from penstock.errors import BrokerFullError, BrokerUnavailableError
 from penstock.job import JobClass, NewJob
 from penstock.request import Api
-from penstock.settings import RedisSettings
 
 
 @pytest.fixture
-def server(data_dir: Path) -> Iterator[EmbeddedRedis]:
-    """A server of the test's own."""
-    it = EmbeddedRedis(RedisSettings(data_dir=data_dir))
-    it.start()
-    yield it
-    it.stop()
-
-
-@pytest.fixture
-async def broker(server: EmbeddedRedis) -> AsyncIterator[Broker]:
-    it = Broker(Endpoint.parse(server.url))
+async def broker(own_redis: EmbeddedRedis) -> AsyncIterator[Broker]:
+    it = Broker(Endpoint.parse(own_redis.url))
     yield it
     await it.close()
 
@@ -75,11 +64,11 @@ async def test_at_the_memory_limit_each_is_told(broker: Broker) -> None:
     assert await broker.client.dbsize() == 0
 
 
-async def test_a_silent_server_holds_nobody_longer_than_the_deadline(broker: Broker, server: EmbeddedRedis) -> None:
+async def test_a_silent_server_holds_nobody_longer_than_the_deadline(broker: Broker, own_redis: EmbeddedRedis) -> None:
     funnel = Funnel(broker, 0.3)
     await funnel.run(submit(0))
-    assert server.pid is not None
-    os.kill(server.pid, signal.SIGSTOP)
+    assert own_redis.pid is not None
+    os.kill(own_redis.pid, signal.SIGSTOP)
     began = time.monotonic()
     early = asyncio.gather(*(funnel.run(submit(1)) for _ in range(3)), return_exceptions=True)
     await asyncio.sleep(0.1)
@@ -87,18 +76,18 @@ async def test_a_silent_server_holds_nobody_longer_than_the_deadline(broker: Bro
     with pytest.raises(BrokerUnavailableError):
         await late
     took_s = time.monotonic() - began
-    os.kill(server.pid, signal.SIGCONT)
+    os.kill(own_redis.pid, signal.SIGCONT)
 
     assert [type(answer) for answer in await early] == [BrokerUnavailableError] * 3
     assert took_s < 0.6
 
 
-async def test_after_an_outage_the_next_call_succeeds(broker: Broker, server: EmbeddedRedis) -> None:
+async def test_after_an_outage_the_next_call_succeeds(broker: Broker, own_redis: EmbeddedRedis) -> None:
     funnel = Funnel(broker, 2.0)
-    server.kill()
+    own_redis.kill()
     with pytest.raises(BrokerUnavailableError):
         await funnel.run(submit(0))
-    server.start()
+    own_redis.start()
 
     answer = await funnel.run(submit(0))
     assert isinstance(answer, Accepted)

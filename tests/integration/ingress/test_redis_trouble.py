@@ -6,8 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
@@ -19,15 +18,6 @@ from penstock.settings import RedisSettings, Settings
 from tests.eventual import until
 from tests.integration.ingress.fake_worker import FakeWorker
 from tests.integration.ingress.serving import CHAT, Serving, begun, joined, serving
-
-
-@pytest.fixture
-def own_redis(data_dir: Path) -> Iterator[EmbeddedRedis]:
-    """A server of the test's own, to be mistreated."""
-    server = EmbeddedRedis(RedisSettings(data_dir=data_dir))
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -14,7 +13,6 @@ from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.job import State
-from penstock.settings import RedisSettings
 from tests.integration.broker.pool import Pool
 from tests.integration.workers.workplace import SLOW, Hand, body, ended, engine, tokens_of, under_way
 
@@ -22,16 +20,8 @@ Hire = Callable[..., Hand]
 
 
 @pytest.fixture
-def server(data_dir: Path) -> Iterator[EmbeddedRedis]:
-    server = EmbeddedRedis(RedisSettings(data_dir=data_dir))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def redis_url(server: EmbeddedRedis) -> str:
-    return server.url
+def redis_url(own_redis: EmbeddedRedis) -> str:
+    return own_redis.url
 
 
 @pytest.fixture
@@ -41,14 +31,14 @@ async def broker(redis_url: str) -> AsyncIterator[Broker]:
     await broker.close()
 
 
-async def test_a_job_goes_on_through_a_restart_of_redis(hire: Hire, pool: Pool, server: EmbeddedRedis) -> None:
+async def test_a_job_goes_on_through_a_restart_of_redis(hire: Hire, pool: Pool, own_redis: EmbeddedRedis) -> None:
     hand = hire(engine=engine(SLOW))
     instance = await hand.ready(pool)
     raw = body("through a restart", max_tokens=60)
     held = await under_way(pool, instance, body=raw)
-    server.kill()
+    own_redis.kill()
     await asyncio.sleep(0.3)
-    server.start()
+    own_redis.start()
     job = await ended(pool, held.job)
     assert job.state is State.COMPLETED
     assert job.result is not None
@@ -59,16 +49,16 @@ async def test_a_job_goes_on_through_a_restart_of_redis(hire: Hire, pool: Pool, 
 
 
 async def test_a_server_that_falls_silent_delays_and_loses_nothing(
-    hire: Hire, pool: Pool, server: EmbeddedRedis
+    hire: Hire, pool: Pool, own_redis: EmbeddedRedis
 ) -> None:
     instance = await hire(engine=engine(SLOW)).ready(pool)
     raw = body("through silence", max_tokens=100)
     held = await under_way(pool, instance, body=raw)
-    assert server.pid is not None
-    os.kill(server.pid, signal.SIGSTOP)
+    assert own_redis.pid is not None
+    os.kill(own_redis.pid, signal.SIGSTOP)
     # Longer than a blocking read may take: the silent connection is given up and a new one made.
     await asyncio.sleep(3.5)
-    os.kill(server.pid, signal.SIGCONT)
+    os.kill(own_redis.pid, signal.SIGCONT)
     job = await ended(pool, held.job)
     assert job.result is not None
     assert job.result.generated.tokens == tokens_of(raw)
@@ -77,11 +67,11 @@ async def test_a_server_that_falls_silent_delays_and_loses_nothing(
 
 
 async def test_a_worker_is_told_to_stop_while_redis_is_away_and_ends_in_time(
-    hire: Hire, pool: Pool, server: EmbeddedRedis
+    hire: Hire, pool: Pool, own_redis: EmbeddedRedis
 ) -> None:
     hand = hire(engine=engine(SLOW), drain_grace_s=0.5)
     instance = await hand.ready(pool)
     await under_way(pool, instance, body=body(max_tokens=1000))
-    server.kill()
+    own_redis.kill()
     async with asyncio.timeout(4):
         await hand.drain()

@@ -191,7 +191,7 @@ class SimulatedEngine:
             position = run.position
             if position < run.turning_point:
                 run.position = position + 1
-                outputs.append(Output(run.id, [run.tokens[position]], None, None, run.cached_tokens))
+                outputs.append(Output(run.id, [run.script.tokens[position]], None, None, run.cached_tokens))
             else:
                 turning.append(run)
         outputs += [self._turn(run) for run in turning]

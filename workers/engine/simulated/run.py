@@ -22,8 +22,6 @@ class Run(Struct, kw_only=True):
     id: str
     prompt: Sequence[int]
     script: Script
-    #: The script's.
-    tokens: Sequence[int]
     #: Tokens generated so far, another worker's included.
     position: int
     #: The position that takes more than one more token: the script's last, or the one where `failure` strikes.
@@ -44,7 +42,6 @@ class Run(Struct, kw_only=True):
             id=generation.id,
             prompt=generation.prompt,
             script=script,
-            tokens=script.tokens,
             position=len(generation.done),
             turning_point=min(last, failure.at_token - 1) if failure else last,
             failure=failure,
