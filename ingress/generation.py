@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from penstock.settings import PoolSettings
     from penstock.telemetry.tracing import Span
 
 _OPERATIONS = {Api.CHAT: spans.CHAT, Api.COMPLETION: spans.TEXT_COMPLETION}
@@ -47,7 +48,7 @@ async def _stream(
         job.id, context.watch(job.pool), context.relay.outbox, buffer_bytes=context.settings.ingress.stream_buffer_bytes
     )
     ticket = await submit(context, exchange, order, stream)
-    chunks = RichChunks() if is_rich(body) else TextChunks(Envelope.of(job, body, ticket.created_s))
+    chunks = RichChunks() if job.is_rich else TextChunks(Envelope.of(job, body, ticket.created_s))
     return StreamedAnswer(context, exchange, stream, ticket, PlainEvents(chunks))
 
 
@@ -56,7 +57,7 @@ async def _wait(context: Context, exchange: Exchange, order: Order, body: ChatBo
     listener = Listener(job.id, Wish.THE_END, context.watch(job.pool))
     ticket = await submit(context, exchange, order, listener)
     envelope = Envelope.of(job, body, ticket.created_s)
-    return WholeAnswer(context, exchange, listener, ticket, envelope, is_rich=is_rich(body))
+    return WholeAnswer(context, exchange, listener, ticket, envelope, is_rich=job.is_rich)
 
 
 def _order(request: Request, api: Api, raw: bytes, body: ChatBody | CompletionBody, tenant: str) -> Order:
@@ -73,6 +74,7 @@ def _order(request: Request, api: Api, raw: bytes, body: ChatBody | CompletionBo
         api=api,
         model=body.model,
         body=raw,
+        is_rich=_is_rich(context.settings.pools[pool], body),
         tenant=tenant,
         headers=request.headers,
         wish=Wish.EVERY_STEP if body.stream else Wish.THE_END,
@@ -80,6 +82,11 @@ def _order(request: Request, api: Api, raw: bytes, body: ChatBody | CompletionBo
     )
     exchange.span.set({spans.POOL: pool, spans.JOB_ID: order.job.id})
     return order
+
+
+def _is_rich(pool: PoolSettings, body: ChatBody | CompletionBody) -> bool:
+    """Whether an answer is more than one run of text: by what is asked for, or because the model reasons first."""
+    return is_rich(body) or (pool.separates_reasoning and isinstance(body, ChatBody))
 
 
 def _span(request: Request, exchange: Exchange, api: Api, body: ChatBody | CompletionBody) -> Span:

@@ -10,7 +10,7 @@ from ingress.answers import whole_answer
 from ingress.chunks import Envelope, usage
 from ingress.outcome import error_of
 from penstock.job import State
-from penstock.request import is_rich, parse
+from penstock.request import parse
 
 if TYPE_CHECKING:
     from penstock.frames import Result
@@ -56,8 +56,7 @@ def _answer(job: Job, result: Result) -> Any:
     """The whole answer; of a rich one that was streamed, the list of its chunks."""
     if result.response:
         return msgspec.Raw(result.response)
-    body = parse(job.api, job.body)
-    if is_rich(body):
+    if job.is_rich:
         return [msgspec.Raw(line.encode()) for piece in result.generated.pieces if piece for line in piece.split("\n")]
-    envelope = Envelope.of(job, body, job.created_ms // 1000)
+    envelope = Envelope.of(job, parse(job.api, job.body), job.created_ms // 1000)
     return whole_answer(envelope, "".join(result.generated.pieces), result.end)

@@ -54,6 +54,7 @@ def new_order(
     api: Api,
     model: str,
     body: bytes,
+    is_rich: bool,
     tenant: str,
     headers: Mapping[str, str],
     wish: Wish,
@@ -68,6 +69,7 @@ def new_order(
         id=new_job_id(pool) if key is None else idempotent_job_id(pool, tenant, key),
         api=api,
         body=body,
+        is_rich=is_rich,
         model=model,
         # Somebody waits for the answer.
         job_class=JobClass.INTERACTIVE,

@@ -91,6 +91,8 @@ class NewJob(Struct, frozen=True, kw_only=True):
     api: Api
     #: The request body as the client sent it, JSON in UTF-8.
     body: bytes
+    #: Whether the answer takes the engine's own response writer: said once, so that nobody reads chunks as text.
+    is_rich: bool = False
     #: The name the client asked for.
     model: str
     job_class: JobClass
@@ -132,6 +134,7 @@ class Job:
     state: State
     api: Api
     body: bytes
+    is_rich: bool
     model: str
     job_class: JobClass
     tenant: str
@@ -178,6 +181,7 @@ class Job:
             state=State(record[b"state"].decode()),
             api=Api(record[b"api"].decode()),
             body=record[b"body"],
+            is_rich=bool(record.get(b"rich")),
             model=text(b"model"),
             job_class=JobClass(record[b"class"].decode()),
             tenant=text(b"tenant"),

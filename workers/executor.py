@@ -153,7 +153,7 @@ class Executor:
             self._fail(run, error)
             return
         planning = plan(claimed, body, run.id, self._engine, dict(run.span.headers))
-        if is_quick(claimed, body):
+        if is_quick(claimed):
             await self._start(run, planning)
         else:
             self._spawn(self._start(run, planning))

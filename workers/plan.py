@@ -46,16 +46,16 @@ class Plan(Struct, frozen=True, kw_only=True):
     finish: Finish | None = None
 
 
-def is_quick(claimed: Claimed, body: Body) -> bool:
+def is_quick(claimed: Claimed) -> bool:
     """Whether planning takes no time to speak of."""
-    return len(claimed.body) <= _LONG_BODY_BYTES and not request.is_rich(body)
+    return len(claimed.body) <= _LONG_BODY_BYTES and not claimed.is_rich
 
 
 async def plan(claimed: Claimed, body: Body, id_: str, engine: Engine, trace: dict[str, str]) -> Plan:
     """Encode the prompt and replay what former workers generated. Raises InvalidRequestError."""
-    if request.is_rich(body):
+    if claimed.is_rich:
         return await _rich(claimed, id_, engine, is_streamed=bool(body.stream))
-    if is_quick(claimed, body):
+    if is_quick(claimed):
         return _plain(claimed, body, id_, engine.tokenizer, trace)
     return await asyncio.to_thread(_plain, claimed, body, id_, engine.tokenizer, trace)
 

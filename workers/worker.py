@@ -161,7 +161,9 @@ class Worker:
         """Say what ended us, to the host and to those who take over the jobs."""
         cause = _CAUSES.get(type(error), Cause.CRASH)
         why = str(error) or type(error).__name__
-        log.error(_EVENTS[cause], pool=self._place.pool, why=why, exc_info=error if cause is Cause.CRASH else None)
+        log.error(
+            _EVENTS[cause], pool=self._place.pool, why=why, exc_info=None if cause is Cause.ENGINE_DEATH else error
+        )
         self._reporter.failed(cause, why)
         if self._epoch is not None:
             await self._epoch.die(why)

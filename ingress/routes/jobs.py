@@ -19,7 +19,7 @@ from ingress.stream import Stream
 from penstock.broker.records import record
 from penstock.errors import InvalidRequestError, NotFoundError
 from penstock.job import Job, pool_of
-from penstock.request import is_rich, parse
+from penstock.request import parse
 
 router = APIRouter(prefix="/v1/jobs/{job_id}")
 
@@ -40,15 +40,18 @@ async def cancel(request: Request, job_id: str) -> Response:
 
 @router.get("/events")
 async def events(request: Request, job_id: str) -> Response:
-    """The chunks of the job's answer, each with an id; goes on after `Last-Event-ID`, or after `?after=`."""
+    """The chunks of the job's answer, each with an id; goes on after `Last-Event-ID`, or after `?after=`.
+
+    A 204 says that the reader has had everything.
+    """
     context, exchange = Context.of(request), Exchange.of(request)
     job = await _job(request, job_id)
     after = _position(request)
     base = after.tokens if after else 0
     if job.result is not None and base > len(job.result.generated.tokens):
         raise InvalidRequestError("The job ended before that event.", param="after")
-    body = parse(job.api, job.body)
-    chunks = RichChunks() if is_rich(body) else TextChunks(Envelope.of(job, body, job.created_ms // 1000))
+    envelope = Envelope.of(job, parse(job.api, job.body), job.created_ms // 1000)
+    chunks = RichChunks() if job.is_rich else TextChunks(envelope)
     stream = Stream(
         job.id,
         context.watch(pool_of(job.id), base),

@@ -51,6 +51,7 @@ async def retry(broker: Broker, letter: DeadLetter, job: Job, *, queue_timeout_m
         id=new_id,
         api=job.api,
         body=job.body,
+        is_rich=job.is_rich,
         model=job.model,
         job_class=job.job_class,
         tenant=job.tenant,

@@ -45,6 +45,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     cancel: bool
     api: Api
     body: bytes
+    is_rich: bool
     prefix: Generated
     listeners: str
     trace: str
@@ -88,12 +89,13 @@ def _claimed(held: Sequence[Held], replies: list[list[bytes]]) -> list[Claimed |
 def _claim(held: Held, reply: list[bytes]) -> Claimed | str:
     if len(reply) == 1:
         return reply[0].decode()
-    verdict, api, body, prefix, listeners, trace, job_class, created, started = reply
+    verdict, api, body, rich, prefix, listeners, trace, job_class, created, started = reply
     return Claimed(
         held=held,
         cancel=verdict == b"cancel",
         api=Api(api.decode()),
         body=body,
+        is_rich=bool(rich),
         prefix=decode_generated(prefix),
         listeners=listeners.decode(),
         trace=trace.decode(),

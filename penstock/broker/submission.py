@@ -46,8 +46,9 @@ def enqueue(job: NewJob, *, max_jobs: int, max_bytes: int) -> Call[Accepted | Ex
     """Record and lane entry in one; a bound of 0 is none."""
     keys = keys_of(job.pool)
     fields: list[str | bytes | int] = [
-        *("api", job.api, "body", job.body, "model", job.model, "class", job.job_class, "tenant", job.tenant),
-        *("digest", job.digest, "listeners", job.listeners, "trace", job.trace, "prefix", job.prefix),
+        *("api", job.api, "body", job.body, "digest", job.digest, "rich", "1" if job.is_rich else ""),
+        *("model", job.model, "class", job.job_class, "tenant", job.tenant),
+        *("listeners", job.listeners, "trace", job.trace, "prefix", job.prefix),
         *("run_timeout_ms", job.run_timeout_ms, "result_ttl_ms", job.result_ttl_ms),
     ]
     return Call(

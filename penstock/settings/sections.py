@@ -186,6 +186,11 @@ class PoolSettings(Section, frozen=True):
     #: Whether a worker generates something before it counts as ready.
     warmup: bool = True
 
+    @property
+    def separates_reasoning(self) -> bool:
+        """Whether its engine has a parser for the model's reasoning: the one option that an ingress has to know."""
+        return bool(self.options.get("reasoning_parser"))
+
 
 class SchedulerSettings(Section, frozen=True):
     """The leader of each pool."""

@@ -32,6 +32,7 @@ def _job(**changes: Any) -> Job:
         id="sim-7",
         state=State.COMPLETED,
         api=Api.CHAT,
+        is_rich=False,
         body=f'{{"prompt": "{MARK} word"}}'.encode(),
         model="sim",
         job_class=JobClass.STANDARD,

@@ -69,7 +69,7 @@ def chunks(job: str, count: int) -> list[str]:
 async def test_a_rich_jobs_pieces_are_ready_chunks(hire: Hire, pool: Pool, ear: Ear) -> None:
     engine = RichSimulatedEngine(continues=True)
     instance = await hire(engine=engine).ready(pool)
-    held = await pool.assigned(instance, body=RAW, listeners=ear.stream)
+    held = await pool.assigned(instance, body=RAW, is_rich=True, listeners=ear.stream)
     end = await ear.end(held.job)
     assert ear.heard(held.job).pieces == chunks(held.job, 20)
     assert (end.state, end.finish_reason) == (State.COMPLETED, "tool_calls")
@@ -82,7 +82,7 @@ async def test_a_rich_jobs_pieces_are_ready_chunks(hire: Hire, pool: Pool, ear: 
 async def test_a_streamed_rich_job_needs_no_second_body(hire: Hire, pool: Pool) -> None:
     instance = await hire(engine=RichSimulatedEngine(continues=True)).ready(pool)
     raw = json.dumps({**json.loads(RAW), "stream": True}).encode()
-    job = await ended(pool, (await pool.assigned(instance, body=raw)).job)
+    job = await ended(pool, (await pool.assigned(instance, body=raw, is_rich=True)).job)
     assert job.result is not None
     assert job.result.response == b""
 
@@ -90,7 +90,7 @@ async def test_a_streamed_rich_job_needs_no_second_body(hire: Hire, pool: Pool) 
 @pytest.mark.parametrize("continues", [True, False], ids=["continued", "anew"])
 async def test_a_rich_job_goes_on_after_its_workers_loss(hire: Hire, pool: Pool, ear: Ear, *, continues: bool) -> None:
     instance = await hire(engine=RichSimulatedEngine(continues=continues)).ready(pool)
-    job_id = await pool.queued(body=RAW, listeners=ear.stream)
+    job_id = await pool.queued(body=RAW, is_rich=True, listeners=ear.stream)
     prefix = Generated(tokens_of(RAW)[:7], chunks(job_id, 7))
     await pool.redis.hset(pool.keys.job(job_id), "prefix", encode_generated(prefix))
     await pool.assign(job_id, instance)

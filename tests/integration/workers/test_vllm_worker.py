@@ -53,8 +53,8 @@ def question(**options: object) -> bytes:
     return body("What is Penstock?", **{"temperature": 0, **options})
 
 
-async def answered(pool: Pool, instance: str, ear: Ear, raw: bytes) -> tuple[str, Generated]:
-    held = await pool.assigned(instance, body=raw, listeners=ear.stream)
+async def answered(pool: Pool, instance: str, ear: Ear, raw: bytes, *, is_rich: bool = False) -> tuple[str, Generated]:
+    held = await pool.assigned(instance, body=raw, is_rich=is_rich, listeners=ear.stream)
     await ear.end(held.job)
     return held.job, ear.heard(held.job)
 
@@ -62,7 +62,7 @@ async def answered(pool: Pool, instance: str, ear: Ear, raw: bytes) -> tuple[str
 async def test_rich_answers_come_from_vllms_own_writers(host: HostProcess, pool: Pool, ear: Ear) -> None:
     (instance,) = await ready(pool)
     raw = question(max_tokens=8, logprobs=True, top_logprobs=2)
-    job_id, heard = await answered(pool, instance, ear, raw)
+    job_id, heard = await answered(pool, instance, ear, raw, is_rich=True)
     chunks = [json.loads(line) for piece in heard.pieces for line in piece.splitlines()]
     assert {chunk["id"] for chunk in chunks} == {f"chatcmpl-{job_id}"}
     assert any(choice.get("logprobs") for chunk in chunks for choice in chunk["choices"])
@@ -71,7 +71,7 @@ async def test_rich_answers_come_from_vllms_own_writers(host: HostProcess, pool:
     response = json.loads(job.result.response)
     assert response["usage"]["completion_tokens"] == 8
     assert len(response["choices"][0]["logprobs"]["content"]) == 8
-    many, _ = await answered(pool, instance, ear, question(max_tokens=8, n=2, temperature=0.5))
+    many, _ = await answered(pool, instance, ear, question(max_tokens=8, n=2, temperature=0.5), is_rich=True)
     result = (await ended(pool, many)).result
     assert result is not None
     assert len(json.loads(result.response)["choices"]) == 2

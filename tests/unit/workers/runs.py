@@ -17,6 +17,7 @@ def claimed(job: str = "sim-1", **changes: Any) -> Claimed:
         "cancel": False,
         "api": Api.CHAT,
         "body": b'{"model": "sim", "messages": [{"role": "user", "content": "Hi"}]}',
+        "is_rich": False,
         "prefix": Generated([], []),
         "listeners": "",
         "trace": "",

@@ -73,10 +73,10 @@ async def test_a_grammar_begins_anew_against_what_was_seen() -> None:
 
 async def test_an_engine_without_rich_answers_says_so() -> None:
     with pytest.raises(InvalidRequestError, match="plain text"):
-        await planned(chat(n=2))
+        await planned(chat(n=2), is_rich=True)
 
 
 async def test_a_long_prompt_is_planned_off_the_event_loop() -> None:
     raw = json.dumps({"model": "sim", "prompt": "word " * 10_000}).encode()
-    assert not is_quick(claimed(body=raw), parse(Api.COMPLETION, raw))
+    assert not is_quick(claimed(body=raw))
     assert (await planned(raw, Api.COMPLETION)).prompt_tokens > 9_000

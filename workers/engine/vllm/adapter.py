@@ -54,7 +54,8 @@ class VllmEngine:
             await self._warm_up(session)
         except Exception as error:
             await self.stop()
-            raise EngineStartError(f"vLLM cannot serve {self._settings.model}: {error}") from error
+            why = f"{type(error).__name__}: {error}"
+            raise EngineStartError(f"vLLM cannot serve {self._settings.model}: {why}") from error
         self._sink = sink
         self._steps = asyncio.create_task(session.run(sink), name="vllm-steps")
         return session.core.info

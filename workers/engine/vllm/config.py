@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from vllm.config import VllmConfig
+from vllm.config import ReasoningConfig, StructuredOutputsConfig, VllmConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.platforms import current_platform
 
@@ -13,6 +13,8 @@ from workers.engine.vllm.sampling import PRESENCE_PROCESSOR
 from workers.engine.vllm.settings import VllmSettings
 
 _CPU_KV_CACHE_BYTES = 64 << 20
+#: Arguments that vLLM writes others into (`reasoning_parser`), and so takes as objects only.
+_OBJECTS = {"structured_outputs_config": StructuredOutputsConfig, "reasoning_config": ReasoningConfig}
 
 
 def engine_config(settings: VllmSettings) -> VllmConfig:
@@ -45,4 +47,8 @@ def _arguments(settings: VllmSettings, *, on_cpu: bool) -> dict[str, Any]:
         "disable_log_stats": False,
         "use_tqdm_on_load": False,
     }
-    return {name: value for name, value in arguments.items() if value is not None} | settings.engine_args
+    given = {
+        name: _OBJECTS[name](**value) if name in _OBJECTS and isinstance(value, dict) else value
+        for name, value in settings.engine_args.items()
+    }
+    return {name: value for name, value in arguments.items() if value is not None} | given
