@@ -50,7 +50,7 @@ class PlainEvents:
 
     def closing(self, end: End, offset: int) -> bytes:  # noqa: ARG002
         """After the last token. What ends with an error is not done."""
-        return _joined(self._chunks.closing(end)) + _done(end)
+        return _joined(self._chunks.closing(end)) + (DONE if _is_done(end) else b"")
 
 
 class NumberedEvents:
@@ -76,7 +76,9 @@ class NumberedEvents:
         """After the last token: what the reader has not seen of it."""
         chunks = self._chunks.closing(end)
         shown = [b"id: %d.%d\ndata: %b\n\n" % (offset, at, chunk) for at, chunk in enumerate(chunks, 1)]
-        return b"".join(shown[self._skipped(offset) :]) + _done(end)
+        if _is_done(end):
+            shown.append(b"id: %d.%d\n%b" % (offset, len(shown) + 1, DONE))
+        return b"".join(shown[self._skipped(offset) :])
 
     def _token(self, piece: str, offset: int) -> bytes:
         *inner, last = self._chunks.of(piece)
@@ -93,5 +95,5 @@ def _joined(chunks: list[bytes]) -> bytes:
     return b"".join([b"data: %b\n\n" % chunk for chunk in chunks])
 
 
-def _done(end: End) -> bytes:
-    return DONE if end.failure is None and end.state == "completed" else b""
+def _is_done(end: End) -> bool:
+    return end.failure is None and end.state == "completed"

@@ -63,10 +63,10 @@ class Pending(Response, ABC):
     async def _left(self) -> None:
         """The client went away of its own will."""
 
-    async def _send_head(self, send: Send, headers: dict[str, str]) -> None:
+    async def _send_head(self, send: Send, headers: dict[str, str], status: int = 200) -> None:
         fields = {**headers, **self._exchange.headers}
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
-        await send({"type": "http.response.start", "status": 200, "headers": raw})
+        await send({"type": "http.response.start", "status": status, "headers": raw})
 
     @staticmethod
     async def _send_rest(send: Send, body: bytes = b"") -> None:
@@ -169,6 +169,11 @@ class EventsAnswer(Pending):
 
     async def _answer(self, connection: Connection, send: Send) -> None:
         stream = self._stream
+        if stream.end is not None and not stream.pieces and not self._events.closing(stream.end, stream.offset):
+            # A browser's EventSource comes back after every end but this.
+            await self._send_head(send, {}, status=204)
+            await self._send_rest(send)
+            return
         with connection.holding_head():
             await self._send_head(send, _STREAM_HEADERS)
         stream.open(connection, self._events)

@@ -95,11 +95,27 @@ async def test_a_finished_job_can_be_read_on_from_every_event(client: httpx.Asyn
         everything = await sse.rest()
     ids = [event_id for event_id, _ in everything]
 
-    assert ids == ["0", "1", "3", "3.1", "3.2", None]
-    assert everything[-1] == (None, "[DONE]")
+    assert ids == ["0", "1", "3", "3.1", "3.2", "3.3"]
+    assert everything[-1] == ("3.3", "[DONE]")
     for index, event_id in enumerate(ids[:-1]):
         async with following(client, job_id, event_id) as sse:
             assert await sse.rest() == everything[index + 1 :]
+
+
+async def test_who_has_had_everything_need_not_come_back(client: httpx.AsyncClient, worker: FakeWorker) -> None:
+    completed = await finished(client, worker, "a")
+    sending = asyncio.create_task(client.post("/v1/chat/completions", json=STREAM))
+    hand = await worker.take()
+    await worker.say(hand, "a")
+    await worker.fail(hand, EngineFailedError)
+    await sending
+    for job_id, last in ((completed, "1.2"), (hand.held.job, "1.1")):
+        async with following(client, job_id) as sse:
+            *_, (event_id, _) = await sse.rest()
+        async with following(client, job_id, last) as sse:
+            assert event_id == last
+            assert sse.response.status_code == 204
+            assert await sse.rest() == []
 
 
 async def test_a_jobs_events_are_the_chunks_of_its_own_stream(client: httpx.AsyncClient, worker: FakeWorker) -> None:
