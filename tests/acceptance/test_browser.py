@@ -30,6 +30,7 @@ try {
     body: JSON.stringify({model: "sim", stream: true, ...QUESTION}),
   });
   const job = answer.headers.get("x-penstock-job-id");
+  answer.body.cancel();
   const events = new EventSource(`API/v1/jobs/${job}/events`);
   events.onopen = () => { opened += 1; };
   events.onmessage = ({lastEventId, data}) => {
