@@ -84,6 +84,7 @@ async def penstock(port: int, jobs: int) -> float:
             id=new_job_id("sim"),
             api=Api.COMPLETION,
             body=BODY,
+            is_rich=False,
             model="sim",
             job_class=JobClass.STANDARD,
             tenant="default",

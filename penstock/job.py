@@ -92,7 +92,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
     #: The request body as the client sent it, JSON in UTF-8.
     body: bytes
     #: Whether the answer takes the engine's own response writer: said once, so that nobody reads chunks as text.
-    is_rich: bool = False
+    is_rich: bool
     #: The name the client asked for.
     model: str
     job_class: JobClass

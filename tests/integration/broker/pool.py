@@ -44,6 +44,7 @@ class Pool:
             "id": new_job_id(POOL),
             "api": Api.CHAT,
             "body": b'{"model": "sim"}',
+            "is_rich": False,
             "model": "sim",
             "job_class": JobClass.STANDARD,
             "tenant": "acme",

@@ -33,6 +33,7 @@ def job(number: int) -> NewJob:
         id=f"sim-{number:024x}",
         api=Api.CHAT,
         body=b"{}",
+        is_rich=False,
         model="sim",
         job_class=JobClass.INTERACTIVE,
         tenant="t",

@@ -80,6 +80,7 @@ class PoolMachine(RuleBasedStateMachine):
             id=f"{POOL}-{len(self._jobs)}",
             api=Api.CHAT,
             body=b"x" * size,
+            is_rich=False,
             model="sim",
             job_class=job_class,
             tenant="acme",

@@ -91,7 +91,6 @@ async def test_a_prompt_beyond_the_context_fails_with_the_limit_in_words(hire: H
     [
         (b"{", "InvalidRequestError", None),
         (body(temperature=-1), "InvalidRequestError", "temperature"),
-        (body(n=2), "InvalidRequestError", None),
         (body(chat_template_kwargs={"messages": []}), "InvalidRequestError", "chat_template_kwargs"),
         (body("#sim:error_at=3"), "EngineFailedError", None),
     ],
@@ -106,6 +105,15 @@ async def test_a_job_that_cannot_be_done_fails_with_its_reason(
     assert end.failure is not None
     assert (end.failure.error, end.failure.param) == (error, param)
     assert await pool.inbox(instance) == []
+
+
+async def test_an_engine_without_rich_answers_refuses_a_rich_job(hire: Hire, pool: Pool, ear: Ear) -> None:
+    instance = await hire().ready(pool)
+    held = await pool.assigned(instance, body=body(n=2), is_rich=True, listeners=ear.stream)
+    end = await ear.end(held.job)
+    assert end.failure is not None
+    assert (end.state, end.failure.error) == (State.FAILED, "InvalidRequestError")
+    assert "plain text" in end.failure.message
 
 
 async def test_a_completion_takes_token_ids_and_text(hire: Hire, pool: Pool) -> None:

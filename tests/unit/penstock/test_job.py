@@ -30,6 +30,7 @@ def _new_job(**changes: object) -> NewJob:
         "id": "sim-0123456789abcdef01234567",
         "api": Api.CHAT,
         "body": b'{"model": "sim"}',
+        "is_rich": False,
         "model": "sim",
         "job_class": JobClass.STANDARD,
         "tenant": "acme",
