@@ -143,6 +143,11 @@ class RichChunks:
         return [] if error is None else [_encode(error.body)]
 
 
+def chunks_of(job: NewJob | Job, body: ChatBody | CompletionBody, created_s: int) -> Chunks:
+    """How a job's pieces become chunks: ready ones where the worker wrote them, text of ours elsewhere."""
+    return RichChunks() if job.is_rich else TextChunks(Envelope.of(job, body, created_s))
+
+
 def usage(end: End) -> dict[str, Any]:
     """The `usage` object."""
     return {

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ingress.body import read_body
-from ingress.chunks import Envelope, RichChunks, TextChunks
+from ingress.chunks import Envelope, chunks_of
 from ingress.context import Context
 from ingress.events import PlainEvents
 from ingress.exchange import Exchange
@@ -48,8 +48,8 @@ async def _stream(
         job.id, context.watch(job.pool), context.relay.outbox, buffer_bytes=context.settings.ingress.stream_buffer_bytes
     )
     ticket = await submit(context, exchange, order, stream)
-    chunks = RichChunks() if job.is_rich else TextChunks(Envelope.of(job, body, ticket.created_s))
-    return StreamedAnswer(context, exchange, stream, ticket, PlainEvents(chunks))
+    events = PlainEvents(chunks_of(job, body, ticket.created_s))
+    return StreamedAnswer(context, exchange, stream, ticket, events)
 
 
 async def _wait(context: Context, exchange: Exchange, order: Order, body: ChatBody | CompletionBody) -> WholeAnswer:

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingress.chunks import Envelope, RichChunks, TextChunks
+from ingress.chunks import chunks_of
 from ingress.context import Context
 from ingress.ending import cancel_and_wait
 from ingress.events import NumberedEvents
@@ -50,8 +50,7 @@ async def events(request: Request, job_id: str) -> Response:
     base = after.tokens if after else 0
     if job.result is not None and base > len(job.result.generated.tokens):
         raise InvalidRequestError("The job ended before that event.", param="after")
-    envelope = Envelope.of(job, parse(job.api, job.body), job.created_ms // 1000)
-    chunks = RichChunks() if job.is_rich else TextChunks(envelope)
+    chunks = chunks_of(job, parse(job.api, job.body), job.created_ms // 1000)
     stream = Stream(
         job.id,
         context.watch(pool_of(job.id), base),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 
 from tests.acceptance.asking import ANSWERS, LONG, connected, says, text_of
 from tests.harness.processes import free_port
-from tests.harness.up import Up, example, running
+from tests.harness.up import Up, curled, example, running
 from tests.waiting import eventually, is_alive
 
 ROLES = {"up", "redis", "ingress", "scheduler", "host", "worker", "engine"}
@@ -28,8 +27,7 @@ def up() -> Iterator[Up]:
 
 def test_it_serves_what_it_promises_and_ends_everything_within_its_grace(up: Up) -> None:
     assert greeting(up).startswith(f"Penstock is ready on {up.url} (models: demo)")
-    (line,) = [line for line in up.log.read_text().splitlines() if line.strip().startswith("curl")]
-    said = subprocess.run([*shlex.split(line), "-s"], capture_output=True, text=True, check=True, timeout=30).stdout
+    said = curled(up.log)
     assert said.startswith("data: {")
     assert said.endswith("data: [DONE]\n\n")
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from tests.harness.processes import end
+
 CHROMIUM = shutil.which("chromium")
 _FLAGS = (
     "--headless",
@@ -101,9 +103,4 @@ def visiting(url: str) -> Iterator[None]:
         try:
             yield
         finally:
-            browser.terminate()
-            try:
-                browser.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                browser.kill()
-                browser.wait()
+            end(browser, _STOP_S)

@@ -36,11 +36,19 @@ def free_port() -> int:
 
 def spawn(arguments: Iterable[str], environ: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     """Start a `penstock` command that writes to `log` and dies with us; call it in the main thread."""
+    return launch([sys.executable, "-m", "penstock.cli", *arguments], {**os.environ, **environ}, log)
+
+
+def launch(
+    command: Iterable[str], environ: Mapping[str, str], log: Path, *, start_new_session: bool = False
+) -> subprocess.Popen[bytes]:
+    """Start any command in the project's folder, with this environment and no other; otherwise as `spawn`."""
     with log.open("ab") as out:
         return subprocess.Popen(
-            [sys.executable, "-m", "penstock.cli", *arguments],
+            [*command],
             cwd=ROOT,
-            env={**os.environ, **environ},
+            env=environ,
+            start_new_session=start_new_session,
             stdout=out,
             stderr=subprocess.STDOUT,
             preexec_fn=partial(die_with_parent, parent_pid=os.getpid()),  # noqa: PLW1509 - one system call, no lock

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -58,6 +59,12 @@ class Up:
     def log_tail(self) -> str:
         """The end of what its processes wrote."""
         return tail(self.log)
+
+
+def curled(log: Path) -> str:
+    """The answer to the curl line that `penstock up` has written there."""
+    (line,) = [line for line in log.read_text().splitlines() if line.strip().startswith("curl")]
+    return subprocess.run([*shlex.split(line), "-s"], capture_output=True, text=True, check=True, timeout=30).stdout
 
 
 def resolved(config: Mapping[str, Any], base: Path = EXAMPLES) -> dict[str, Any]:
