@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 FRAME_VERSION = 1
 
@@ -54,8 +54,12 @@ class Delta(Struct, array_like=True):
     end: End | None = None
 
 
+#: One token on its way: job, fence, the number of tokens before it, the token, its piece.
+Row = tuple[str, int, int, int, str]
+
+
 class Singles(Struct, array_like=True):
-    """One token of each of several jobs, none of which ended: as columns they take half as long as so many deltas."""
+    """Rows as columns, of jobs that go on: they take half as long as so many deltas."""
 
     jobs: list[str] = []
     fences: list[int] = []
@@ -112,16 +116,28 @@ class Result(Struct, frozen=True, array_like=True):
     response: bytes = b""
 
 
-_NO_SINGLES = Singles()
 _encoder = msgspec.msgpack.Encoder()
 _frame = msgspec.msgpack.Decoder(Frame)
 _generated = msgspec.msgpack.Decoder(Generated)
 _result = msgspec.msgpack.Decoder(Result)
 
 
-def encode_frame(worker: str, deltas: list[Delta], singles: Singles | None = None) -> bytes:
-    """One frame, ready for the journal and the channel."""
-    return _encoder.encode((FRAME_VERSION, worker, deltas, _NO_SINGLES if singles is None else singles))
+def encode_frame(worker: str, deltas: Sequence[Delta], rows: Sequence[Row] = ()) -> bytes:
+    """One frame, ready for the journal and the channel; no job is in `deltas` and in `rows`."""
+    return _encoder.encode((FRAME_VERSION, worker, deltas, tuple(zip(*rows, strict=False))))
+
+
+def joined(rows: Iterable[Row]) -> tuple[list[Delta], list[Row]]:
+    """The same tokens with those of one job together, however many steps they are of; a job's only row stays one."""
+    runs: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        runs.setdefault(row[:2], []).append(row)
+    deltas = [
+        Delta(job, fence, run[0][2], [row[3] for row in run], [row[4] for row in run])
+        for (job, fence), run in runs.items()
+        if len(run) > 1
+    ]
+    return deltas, [run[0] for run in runs.values() if len(run) == 1]
 
 
 def decode_frame(raw: bytes) -> Frame:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from penstock.broker import holding
-from penstock.frames import Result, Singles, encode_frame
+from penstock.frames import Result, encode_frame, joined
 from penstock.telemetry import metrics
 from workers.window import JournalWindow
 
 if TYPE_CHECKING:
     from penstock.broker.client import Broker
     from penstock.broker.script import Call
-    from penstock.frames import Delta, End
+    from penstock.frames import Delta, End, Row
     from workers.run import Run
 
     #: A call, and what to do with its reply.
@@ -52,8 +51,10 @@ class Emitter:
         self._queue_timeout_ms = queue_timeout_ms
         self._on_closed = on_closed
         self._on_fenced = on_fenced
-        #: Runs with tokens that were not sent; a dict for its order, and to have each once.
-        self._unsent: dict[Run, None] = {}
+        #: Tokens that were not sent, by the channels they go to; each run puts its own there.
+        self._rows: dict[tuple[str, ...], list[Row]] = {}
+        #: Steps they are of.
+        self._steps = 0
         self._snapshots: list[tuple[Run, str, int]] = []
         self._ended: list[tuple[Run, End]] = []
         self._returned: list[Run] = []
@@ -73,16 +74,18 @@ class Emitter:
         self._write_seconds = metrics.FRAME_WRITE_SECONDS.labels(pool)
 
     def open(self, run: Run) -> None:
-        """A run's frames will come."""
+        """A run's tokens will come."""
         self._window.open(run)
+        self._direct(run)
 
-    def send(self, runs: list[Run]) -> None:
-        """A step is over, and these runs have new tokens: write at once, for each of them has a client that waits."""
-        self._unsent.update(dict.fromkeys(runs))
+    def send(self) -> None:
+        """A step is over: write at once what it brought, for each token has a client that waits."""
+        self._steps += 1
         self._advance()
 
-    def catch_up(self, run: Run, listener: str, offset: int) -> None:
-        """A listener joined a run: it gets what was sent beyond an offset, before anything newer."""
+    def attach(self, run: Run, listener: str, offset: int) -> None:
+        """A listener joined a run: it gets what was put beyond an offset, before anything newer."""
+        self._direct(run)
         if listener in run.channels:
             self._snapshots.append((run, listener, offset))
             self._advance_soon()
@@ -175,21 +178,33 @@ class Emitter:
         self._advance()
 
     def _emit(self) -> list[Write]:
-        """The steps since the last write; runs that listeners share go into one frame."""
-        unsent, self._unsent = self._unsent, {}
+        """The steps since the last write; what the same listeners wait for goes into one frame."""
+        filled = {channels: rows for channels, rows in self._rows.items() if rows}
         snapshots = self._take_snapshots()
-        groups: defaultdict[tuple[str, ...], list[Run]] = defaultdict(list)
-        for run in unsent:
-            if run.end is None:
-                groups[run.channels].append(run)
-        if not groups and not snapshots:
+        if not filled and not snapshots:
             return []
-        frames = [_frame(self._instance, runs) for runs in groups.values()]
+        frames = [self._frame(rows) for rows in filled.values()]
         extra = [encode_frame(self._instance, [delta]) for _, delta in snapshots]
         sends = [(channel, len(frames) + index) for index, (channel, _) in enumerate(snapshots)]
-        sends += [(channel, index) for index, channels in enumerate(groups) for channel in channels]
+        sends += [(channel, index) for index, channels in enumerate(filled) for channel in channels]
+        self._steps = 0
         call = holding.emit(self._pool, self._instance, self._window.oldest, frames, sends, unjournalled=extra)
         return [(call, self._emitted)]
+
+    def _frame(self, rows: list[Row]) -> bytes:
+        """All rows, which are gone then; a step has one of each job, as a rule, and several are worth joining."""
+        frame = encode_frame(self._instance, *(((), rows) if self._steps == 1 else joined(rows)))
+        rows.clear()
+        return frame
+
+    def _direct(self, run: Run) -> None:
+        """Let a run put its tokens where its listeners get them from."""
+        rows = self._rows.get(run.channels)
+        if rows is None:
+            used = {other.channels for other in self._window}
+            self._rows = {channels: rows for channels, rows in self._rows.items() if rows or channels in used}
+            rows = self._rows[run.channels] = []
+        run.put_to(rows.append)
 
     def _take_snapshots(self) -> list[tuple[str, Delta]]:
         asked, self._snapshots = self._snapshots, []
@@ -221,7 +236,7 @@ class Emitter:
     def _finish(self, run: Run, end: End) -> Call[str]:
         notices: list[str | bytes] = []
         if run.channels:
-            last = encode_frame(self._instance, [run.delta()])
+            last = encode_frame(self._instance, [run.last()])
             for channel in run.channels:
                 notices += (channel, last)
         if run.final_channels:
@@ -234,19 +249,3 @@ class Emitter:
     def _return(self, run: Run) -> Call[str]:
         timeout_ms = self._queue_timeout_ms
         return holding.hand_back(self._pool, self._instance, run.held, run.generated, queue_timeout_ms=timeout_ms)
-
-
-def _frame(instance: str, runs: list[Run]) -> bytes:
-    """What is new of several runs, which counts as sent from now on."""
-    steady = [run for run in runs if len(run.tokens) - run.sent == 1]
-    deltas = [run.delta() for run in runs if len(run.tokens) - run.sent > 1] if len(steady) < len(runs) else []
-    singles = Singles(
-        [run.job for run in steady],
-        [run.fence for run in steady],
-        [run.sent for run in steady],
-        [run.tokens[-1] for run in steady],
-        [run.pieces[-1] for run in steady],
-    )
-    for run in steady:
-        run.sent += 1
-    return encode_frame(instance, deltas, singles)

@@ -72,22 +72,18 @@ class Executor:
         """The engine's sink."""
         self.steps += 1
         find = self._generating.get
-        news: list[Run] = []
         for output in outputs:
             run = find(output.id)
             if run is None:
                 continue
             try:
-                if output.finish is None:
-                    if run.take(output):
-                        news.append(run)
-                    else:
-                        self._complete(run, output)
-                elif self._goes_on_after(run, output):
-                    news.append(run)
+                if output.finish is not None:
+                    self._take_last(run, output)
+                elif not run.take(output):
+                    self._complete(run, output)
             except Exception as error:  # noqa: BLE001 - one job's trouble must not end the engine's step for all
                 self._fail(run, error)
-        self._emitter.send(news)
+        self._emitter.send()
 
     async def cancel(self, job_id: str) -> None:
         """A client does not want a job any more."""
@@ -101,7 +97,7 @@ class Executor:
         run = self._open.get(job_id)
         if run is not None:
             run.attach(listener)
-            self._emitter.catch_up(run, listener.partition(":")[2], offset)
+            self._emitter.attach(run, listener.partition(":")[2], offset)
 
     def stop_taking(self) -> None:
         """From now on what is claimed goes straight back."""
@@ -182,17 +178,14 @@ class Executor:
             # It was cancelled before the engine knew it.
             await self._cancel(run)
 
-    def _goes_on_after(self, run: Run, output: Output) -> bool:
-        """Take the last output of a generation; there are more where it was one of several choices."""
+    def _take_last(self, run: Run, output: Output) -> None:
+        """Take the last output of a generation; the answer goes on where that was one of several choices."""
         if output.finish is Finish.ERROR:
             raise EngineFailedError(output.error or "The engine reported an error for this request.")
         if output.finish is Finish.ABORT:
             self._end(run, run.ending(State.CANCELLED))
-            return False
-        if run.take(output):
-            return True
-        self._complete(run, output)
-        return False
+        elif not run.take(output):
+            self._complete(run, output)
 
     def _complete(self, run: Run, output: Output) -> None:
         if run.retrace is not None:

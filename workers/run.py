@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from penstock.broker.holding import Claimed
+    from penstock.frames import Row
     from workers.answer import Answer
     from workers.engine.base import Output
     from workers.retrace import Retrace
+
+    _ShortWay = tuple[Callable[[int], str], Callable[[Row], None], str, int, list[int], list[str]]
 
 _EVERY_STEP = "s:"
 #: Pairs with text that came without a token of its own, when a generation ends with some kept back.
@@ -30,8 +33,10 @@ class Run:
     """
 
     __slots__ = (
+        "_last_tokens",
         "_listeners",
-        "_step",
+        "_put",
+        "_short",
         "answer",
         "cached_tokens",
         "channels",
@@ -46,7 +51,6 @@ class Run:
         "prompt_tokens",
         "response",
         "retrace",
-        "sent",
         "span",
         "started_s",
         "tokens",
@@ -61,8 +65,10 @@ class Run:
         self.id = f"{claimed.held.job}.{claimed.held.fence}"
         self.tokens = list(claimed.prefix.tokens)
         self.pieces = list(claimed.prefix.pieces)
-        #: Tokens that the record or the journal has, or the emitter is writing there.
-        self.sent = len(self.tokens)
+        #: Takes each new token; set before the first.
+        self._put: Callable[[Row], None]
+        #: How many tokens wait for the end, to go out with it.
+        self._last_tokens = 0
         #: The whole response body, where the answer is rich and was not streamed.
         self.response = b""
         #: Whether it is on its way out, ended or handed back; then nothing is added any more.
@@ -72,8 +78,9 @@ class Run:
         self.answer: Answer
         #: Set where the generation began anew although clients have seen text of it.
         self.retrace: Retrace | None = None
-        #: The short way from a token to its piece, once there was a first.
-        self._step: Callable[[int], str] | None = None
+        #: All that one token more needs, once there was a first and while `take` need not be asked: what makes its
+        #: piece, what takes it, and our job, fence, tokens and pieces. In one place, for memory is what takes time.
+        self._short: _ShortWay | None = None
         self.prompt_tokens = 0
         self.cached_tokens = 0
         self.started_s = time.monotonic()
@@ -89,16 +96,22 @@ class Run:
 
     @property
     def sent_so_far(self) -> Generated:
-        """What the record or the journal has."""
-        return Generated(self.tokens[: self.sent], self.pieces[: self.sent])
+        """What the record or the journal has, or is about to."""
+        sent = self._sent
+        return Generated(self.tokens[:sent], self.pieces[:sent])
 
     def take(self, output: Output) -> bool:
-        """Append what a step produced; False once the answer is whole. One token more, the usual case, goes quickly."""
-        step = self._step
-        if step is not None and output.finish is None and len(output.tokens) == 1:
+        """Append what a step produced, and put it on its way; False once the answer is whole.
+
+        One token more, the usual case, goes quickly.
+        """
+        if self._short is not None and output.finish is None and len(output.tokens) == 1:
+            step, put, job, fence, all_tokens, all_pieces = self._short
             token = output.tokens[0]
-            self.tokens.append(token)
-            self.pieces.append(step(token))
+            piece = step(token)
+            put((job, fence, len(all_tokens), token, piece))
+            all_tokens.append(token)
+            all_pieces.append(piece)
             return True
         # One piece per token, or fewer tokens where a stop string ended them.
         tokens, pieces = output.tokens, self.answer.take(output)
@@ -109,23 +122,39 @@ class Run:
         if self.ttft_ms is None:
             self.ttft_ms = round((time.monotonic() - self.started_s) * 1000)
             self.cached_tokens = output.cached_tokens
-            if self.retrace is None:
-                self._step = self.answer.short_way
+            self._shorten()
+        offset = len(self.tokens)
         self.tokens += tokens
         self.pieces += pieces
-        return self.answer.finish is None
+        if self.answer.finish is not None:
+            self._last_tokens = len(tokens)
+            return False
+        for at, (token, piece) in enumerate(zip(tokens, pieces, strict=True), start=offset):
+            self._put((self.job, self.fence, at, token, piece))
+        return True
 
-    def delta(self) -> Delta:
-        """What has not been sent, which counts as sent from now on."""
-        begin, self.sent = self.sent, len(self.tokens)
+    def put_to(self, put: Callable[[Row], None]) -> None:
+        """Have what comes from now on taken there."""
+        self._put = put
+        if self._short is not None:
+            self._shorten()
+
+    def _shorten(self) -> None:
+        step = self.answer.short_way if self.retrace is None else None
+        if step is not None:
+            self._short = step, self._put, self.job, self.fence, self.tokens, self.pieces
+
+    def last(self) -> Delta:
+        """The end, and the tokens that come with it."""
+        begin = self._sent
         return Delta(self.job, self.fence, begin, self.tokens[begin:], self.pieces[begin:], self.end)
 
     def since(self, offset: int) -> Delta | None:
-        """What has been sent beyond an offset, if there is any."""
-        if offset >= self.sent:
+        """What was put beyond an offset, if there is any."""
+        sent = self._sent
+        if offset >= sent:
             return None
-        tokens, pieces = self.tokens[offset : self.sent], self.pieces[offset : self.sent]
-        return Delta(self.job, self.fence, offset, tokens, pieces)
+        return Delta(self.job, self.fence, offset, self.tokens[offset:sent], self.pieces[offset:sent])
 
     def whole(self) -> Delta:
         """Everything, for who waited for the end only."""
@@ -156,6 +185,11 @@ class Run:
             cached_tokens=self.cached_tokens,
             failure=failure,
         )
+
+    @property
+    def _sent(self) -> int:
+        """Tokens that do not wait for the end: the record or the journal has them, or the emitter."""
+        return len(self.tokens) - self._last_tokens
 
     def attach(self, listener: str) -> None:
         """Have a listener from now on; too many, and the oldest goes, as in the record."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from workers.run import Run
 
 #: A long generation's record is large: few are written in one round trip.
@@ -35,6 +37,10 @@ class JournalWindow:
     def oldest(self) -> str:
         """The first journal id still needed."""
         return next(iter(self._open.values())).entry if self._open else self._last_entry
+
+    def __iter__(self) -> Iterator[Run]:
+        """Runs that are open."""
+        return iter(self._open)
 
     def open(self, run: Run) -> None:
         """From now on the journal has frames of a run, or after a checkpoint: those since."""

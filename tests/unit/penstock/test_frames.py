@@ -21,6 +21,7 @@ from penstock.frames import (
     encode_frame,
     encode_generated,
     encode_result,
+    joined,
     replay,
 )
 
@@ -106,6 +107,19 @@ def test_a_frame_comes_back_as_it_was_sent() -> None:
     delta = Delta(JOB, FENCE, 7, [1, 2], ["é", "漢"], end)
     frame = decode_frame(encode_frame("w.1", [delta]))
     assert (frame.version, frame.worker, frame.deltas) == (FRAME_VERSION, "w.1", [delta])
+
+
+@given(st.lists(st.sampled_from(["sim-1", "sim-2", "sim-3"])))
+def test_rows_say_the_same_one_by_one_and_joined(jobs: list[str]) -> None:
+    rows = [(job, FENCE, jobs[:at].count(job), at, f"<{at}>") for at, job in enumerate(jobs)]
+    (apart, together) = (encode_frame("w.1", (), rows), encode_frame("w.1", *joined(rows)))
+    for job in jobs:
+        one, other = _whole(0), _whole(0)
+        replay({(job, FENCE): one}, [apart])
+        replay({(job, FENCE): other}, [together])
+        assert one == other
+        assert one.tokens == [at for at, each in enumerate(jobs) if each == job]
+    assert len([*decode_frame(together).every()]) == len(set(jobs))
 
 
 def test_a_frame_of_another_version_is_refused() -> None:

@@ -12,8 +12,12 @@ from penstock.broker.client import Broker
 from penstock.broker.script import Call
 from penstock.frames import Delta, decode_frame
 from penstock.job import State
+from penstock.request import Sampling
+from penstock.sim_tokenizer import WORD_IDS, SimulatedTokenizer
 from tests.unit.workers.runs import a_run
+from workers.answer import PlainAnswer
 from workers.emitter import Emitter
+from workers.engine.base import Finish, Output
 from workers.run import Run
 
 CHANNEL = "penstock:ingress:a"
@@ -72,20 +76,33 @@ class Out:
     def _fence(self) -> None:
         self.fenced += 1
 
-    def step(self, *runs: Run) -> None:
+    def listened(self, job: str) -> Run:
+        """A run that an ingress waits for."""
+        run = a_run(job, listeners=f"s:{CHANNEL}")
+        run.answer = PlainAnswer(SimulatedTokenizer(), Sampling(), [])
+        self.emitter.open(run)
+        return run
+
+    def step(self, *runs: Run, finish: Finish | None = None) -> None:
         """Each run gets a token."""
         for run in runs:
-            run.tokens.append(len(run.tokens))
-            run.pieces.append(f"<{len(run.pieces)}>")
-        self.emitter.send(list(runs))
+            run.take(Output(run.id, [WORD_IDS[len(run.tokens)]], finish))
+        self.emitter.send()
 
 
-def _listened(job: str) -> Run:
-    return a_run(job, listeners=f"s:{CHANNEL}")
+def _heard(trip: Sequence[Call[Any]], channel: str) -> set[tuple[str, int]]:
+    """Job and offset of all that a round trip sends to a channel."""
+    (call,) = [call for call in trip if call.script.name == "emit"]
+    count = cast("int", call.args[1])
+    frames, sends = call.args[3 : 3 + count], call.args[3 + count :]
+    indices = [cast("int", index) for to, index in zip(sends[::2], sends[1::2], strict=True) if to == channel]
+    deltas = [delta for index in indices for delta in decode_frame(cast("bytes", frames[index - 1])).every()]
+    return {(delta.job, delta.offset + at) for delta in deltas for at in range(len(delta.tokens))}
 
 
 async def test_steps_gather_while_a_round_trip_is_under_way() -> None:
-    out, first, second = Out(), _listened("first"), _listened("second")
+    out = Out()
+    first, second = out.listened("first"), out.listened("second")
     out.step(first, second)
     out.step(first)
     out.step(first, second)
@@ -93,28 +110,55 @@ async def test_steps_gather_while_a_round_trip_is_under_way() -> None:
     out.broker.land("1-0")
     assert len(out.broker.begun) == 2
     assert [(delta.job, delta.offset, delta.tokens) for delta in out.broker.sent] == [
-        ("first", 0, [0]),
-        ("second", 0, [0]),
-        ("first", 1, [1, 2]),
-        ("second", 1, [1]),
+        ("first", 0, [WORD_IDS[0]]),
+        ("second", 0, [WORD_IDS[0]]),
+        ("first", 1, [WORD_IDS[1], WORD_IDS[2]]),
+        ("second", 1, [WORD_IDS[1]]),
     ]
 
 
+async def test_a_listener_that_joins_gets_what_was_before_and_all_that_comes() -> None:
+    out = Out()
+    run, other = out.listened("one"), out.listened("other")
+    out.step(run, other)
+    out.step(run, other)
+    run.attach(f"s:{CHANNEL}.late")
+    out.emitter.attach(run, f"{CHANNEL}.late", 0)
+    out.step(run, other)
+    out.broker.land("1-0")
+    assert _heard(out.broker.begun[1], CHANNEL) == {("one", 1), ("other", 1), ("one", 2), ("other", 2)}
+    assert _heard(out.broker.begun[1], f"{CHANNEL}.late") == {("one", 0), ("one", 1), ("one", 2)}
+
+
+async def test_where_nobody_listens_any_more_nothing_is_kept() -> None:
+    out = Out()
+    for number in range(3):
+        run = a_run(f"job-{number}", listeners=f"s:{number}")
+        out.emitter.open(run)
+        out.emitter.end(run, run.ending(State.CANCELLED))
+        out.emitter.send()
+        out.broker.land("finished")
+    assert len(out.emitter._rows) == 1
+
+
 async def test_the_last_tokens_go_with_the_end_and_only_with_it() -> None:
-    out, run = Out(), _listened("one")
+    out = Out()
+    run = out.listened("one")
     out.step(run)
     out.broker.land("1-0")
-    run.tokens.append(1)
-    run.pieces.append("<1>")
-    out.emitter.end(run, run.ending(State.COMPLETED))
-    out.emitter.send([])
+    run.take(Output(run.id, [WORD_IDS[1]], Finish.LENGTH))
+    out.emitter.end(run, run.completion)
+    out.emitter.send()
     assert [call.script.name for call in out.broker.begun[1]] == ["finish"]
+    (last,) = decode_frame(cast("bytes", out.broker.begun[1][0].args[-1])).every()
+    assert (last.offset, last.tokens, last.end) == (1, [WORD_IDS[1]], run.end)
     out.broker.land("finished")
     assert out.closed == [("one", "finished")]
 
 
 async def test_what_happens_outside_a_step_is_written_together_and_soon() -> None:
-    out, runs = Out(), [_listened("first"), _listened("second")]
+    out = Out()
+    runs = [out.listened("first"), out.listened("second")]
     for run in runs:
         out.emitter.hand_back(run)
     assert out.broker.begun == []
@@ -124,7 +168,8 @@ async def test_what_happens_outside_a_step_is_written_together_and_soon() -> Non
 
 @pytest.mark.parametrize("is_connected", [True, False])
 async def test_what_could_not_be_written_is_insisted_on(*, is_connected: bool) -> None:
-    out, run = Out(), _listened("one")
+    out = Out()
+    run = out.listened("one")
     out.broker.is_connected = is_connected
     insisting = asyncio.create_task(out.emitter.run())
     out.step(run)
@@ -139,7 +184,8 @@ async def test_what_could_not_be_written_is_insisted_on(*, is_connected: bool) -
 
 
 async def test_fenced_it_writes_nothing_more() -> None:
-    out, run = Out(), _listened("one")
+    out = Out()
+    run = out.listened("one")
     out.step(run)
     out.step(run)
     out.broker.land("fenced")
@@ -150,7 +196,8 @@ async def test_fenced_it_writes_nothing_more() -> None:
 
 
 async def test_an_error_ends_run_and_with_it_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    out, run = Out(), _listened("one")
+    out = Out()
+    run = out.listened("one")
     monkeypatch.setattr("workers.emitter.encode_frame", lambda *_: 1 / 0)
     out.step(run)
     with pytest.raises(ZeroDivisionError):
@@ -160,9 +207,10 @@ async def test_an_error_ends_run_and_with_it_the_worker(monkeypatch: pytest.Monk
 
 
 async def test_an_error_over_a_reply_does_the_same() -> None:
-    out, run = Out(), _listened("one")
+    out = Out()
+    run = out.listened("one")
     out.emitter.end(run, run.ending(State.COMPLETED))
-    out.emitter.send([])
+    out.emitter.send()
     out.closed = cast("list[tuple[str, str]]", None)
     out.broker.land("finished")
     with pytest.raises(AttributeError):

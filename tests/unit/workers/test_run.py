@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from penstock.broker.submission import MAX_LISTENERS
-from penstock.frames import Generated
+from penstock.frames import Generated, Row
 from penstock.job import State
 from penstock.request import Sampling
 from penstock.sim_tokenizer import WORD_IDS, SimulatedTokenizer
@@ -18,6 +18,8 @@ WORDS = list(WORD_IDS[:6])
 def planned(run: Run, **sampling: object) -> Run:
     run.answer = PlainAnswer(SimulatedTokenizer(), Sampling(**sampling), [])  # type: ignore[arg-type]
     run.answer.replay(run.tokens)
+    rows: list[Row] = []
+    run.put_to(rows.append)
     return run
 
 
@@ -25,23 +27,29 @@ def output(*tokens: int, finish: Finish | None = None) -> Output:
     return Output("any", list(tokens), finish)
 
 
-def test_deltas_follow_one_another_without_gap_or_overlap() -> None:
+def test_each_token_is_put_once_and_the_last_go_with_the_end() -> None:
     run = planned(a_run())
-    run.take(output(WORDS[0]))
-    first = run.delta()
-    run.take(output(WORDS[1], WORDS[2]))
-    second = run.delta()
-    assert (first.offset, len(first.tokens)) == (0, 1)
-    assert (second.offset, second.tokens) == (1, WORDS[1:3])
-    assert run.since(1) == second
-    assert run.since(3) is None
-    assert run.whole().tokens == WORDS[:3]
+    rows: list[Row] = []
+    run.put_to(rows.append)
+    for tokens in (WORDS[:1], WORDS[1:2], WORDS[2:4]):
+        run.take(output(*tokens))
+    run.take(output(*WORDS[4:], finish=Finish.LENGTH))
+    assert [(offset, token) for _, _, offset, token, _ in rows] == list(enumerate(WORDS[:4]))
+    assert (run.last().offset, run.last().tokens) == (4, WORDS[4:])
+    assert [piece for *_, piece in rows] + run.last().pieces == run.pieces
+    since = run.since(1)
+    assert since is not None
+    assert since.tokens == run.sent_so_far.tokens[1:] == WORDS[1:4]
+    assert run.since(4) is None
+    assert run.whole().tokens == WORDS
 
 
-def test_what_former_workers_generated_counts_as_sent() -> None:
+def test_what_former_workers_generated_is_not_put_again() -> None:
     run = planned(a_run(prefix=Generated(WORDS[:2], ["a", "b"])))
+    rows: list[Row] = []
+    run.put_to(rows.append)
     run.take(output(WORDS[2]))
-    assert (run.delta().offset, run.generated.tokens) == (2, WORDS[:3])
+    assert ([offset for _, _, offset, *_ in rows], run.generated.tokens) == ([2], WORDS[:3])
 
 
 def test_tokens_after_a_stop_string_do_not_count() -> None:

@@ -191,13 +191,16 @@ class SimulatedEngine:
             position = run.position
             if position < run.turning_point:
                 run.position = position + 1
-                outputs.append(Output(run.id, [run.script.tokens[position]], None, None, run.cached_tokens))
+                outputs.append(Output(run.id, [run.tokens[position]], None, None, run.cached_tokens))
             else:
                 turning.append(run)
-        outputs += [self._turn(run) for run in turning]
+        self._generated_tokens += len(outputs)
+        for run in turning:
+            last = self._turn(run)
+            self._generated_tokens += len(last.tokens)
+            outputs.append(last)
         if self._condition is not _Condition.SERVING:
             return
-        self._generated_tokens += sum(len(output.tokens) for output in outputs)
         self._admit()
         self._arm_prefill_timer()
         self._arm_step_timer()

@@ -22,6 +22,8 @@ class Run(Struct, kw_only=True):
     id: str
     prompt: Sequence[int]
     script: Script
+    #: The script's; a token costs one lookup less.
+    tokens: list[int]
     #: Tokens generated so far, another worker's included.
     position: int
     #: The position that takes more than one more token: the script's last, or the one where `failure` strikes.
@@ -42,6 +44,7 @@ class Run(Struct, kw_only=True):
             id=generation.id,
             prompt=generation.prompt,
             script=script,
+            tokens=script.tokens,
             position=len(generation.done),
             turning_point=min(last, failure.at_token - 1) if failure else last,
             failure=failure,
@@ -50,15 +53,15 @@ class Run(Struct, kw_only=True):
     @property
     def total_tokens(self) -> int:
         """How long prompt and generation are in the end."""
-        return len(self.prompt) + len(self.script.tokens)
+        return len(self.prompt) + len(self.tokens)
 
     @property
     def context(self) -> Sequence[int]:
         """Everything up to now; what another worker generated is taken to be the script's."""
-        return [*self.prompt, *self.script.tokens[: self.position]] if self.position else self.prompt
+        return [*self.prompt, *self.tokens[: self.position]] if self.position else self.prompt
 
     def last_output(self) -> Output:
         """What ends it: its last token, or none if another worker had generated all of them."""
-        tokens = self.script.tokens[self.position :]
-        self.position = len(self.script.tokens)
+        tokens = self.tokens[self.position :]
+        self.position = len(self.tokens)
         return Output(self.id, tokens, self.script.finish, self.script.stop_token, self.cached_tokens)
