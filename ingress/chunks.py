@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from penstock.request import ChatBody, CompletionBody
 
 _encode = msgspec.json.encode
-#: Stands for the text in a chunk's pattern; no model's name has one.
+#: Stands for the text in a choice's pattern.
 _HOLE = "\0"
 
 
@@ -81,16 +82,14 @@ class TextChunks:
 
     def __init__(self, envelope: Envelope) -> None:
         self._envelope = envelope
-        head, tail = self._chunk(self._choice(_HOLE)).split(_encode(_HOLE))
-        self.around: tuple[bytes, bytes] = (head, tail)
+        self._pattern = _pattern(envelope.api, include_usage=envelope.include_usage)
+        #: All up to the choices, the same in every chunk.
+        self._head = _encode(envelope.wrap(self._kind, [])).removesuffix(b"]}")
+        self.around: tuple[bytes, bytes] = (self._head + self._pattern.before_text, self._pattern.after_text)
 
     def opening(self) -> list[bytes]:
         """The chunk that names the role; completions have none."""
-        if self._envelope.api is Api.COMPLETION:
-            return []
-        choice = self._choice("")
-        choice["delta"] = {"role": "assistant", "content": ""}
-        return [self._chunk(choice)]
+        return [self._head + self._pattern.opening] if self._pattern.opening else []
 
     def of(self, piece: str) -> list[bytes]:
         """One chunk."""
@@ -102,11 +101,9 @@ class TextChunks:
         error = error_of(end)
         if error is not None:
             return [_encode(error.body)]
-        choice = self._choice("")
-        if self._envelope.api is Api.CHAT:
-            choice["delta"] = {}
+        choice = _choice(self._envelope.api, None)
         choice |= {"finish_reason": end.finish_reason, "stop_reason": end.stop_reason}
-        chunks = [self._chunk(choice)]
+        chunks = [self._head + _encode(choice) + self._pattern.after_choice]
         if self._envelope.include_usage:
             chunks.append(_encode(self._envelope.wrap(self._kind, [], usage=usage(end))))
         return chunks
@@ -115,13 +112,32 @@ class TextChunks:
     def _kind(self) -> str:
         return "chat.completion.chunk" if self._envelope.api is Api.CHAT else "text_completion"
 
-    def _choice(self, text: str) -> dict[str, Any]:
-        content = {"delta": {"content": text}} if self._envelope.api is Api.CHAT else {"text": text}
-        return {"index": 0, **content, "logprobs": None, "finish_reason": None}
 
-    def _chunk(self, choice: dict[str, Any]) -> bytes:
-        more = {"usage": None} if self._envelope.include_usage else {}
-        return _encode(self._envelope.wrap(self._kind, [choice], **more))
+class _Pattern(Struct, frozen=True):
+    """What follows the head of a chunk: the same bytes, and the same objects, for all answers of a kind."""
+
+    #: The whole choice that names the role, and the chunk's end; empty where there is none.
+    opening: bytes
+    before_text: bytes
+    after_text: bytes
+    after_choice: bytes
+
+
+@cache
+def _pattern(api: Api, *, include_usage: bool) -> _Pattern:
+    end = b'],"usage":null}' if include_usage else b"]}"
+    before, after = _encode(_choice(api, _HOLE)).split(_encode(_HOLE))
+    opening = _choice(api, None) | {"delta": {"role": "assistant", "content": ""}}
+    return _Pattern(_encode(opening) + end if api is Api.CHAT else b"", before, after + end, end)
+
+
+def _choice(api: Api, text: str | None) -> dict[str, Any]:
+    """One choice; without a text, a chat's delta is empty."""
+    if api is Api.CHAT:
+        content: dict[str, Any] = {"delta": {} if text is None else {"content": text}}
+    else:
+        content = {"text": text or ""}
+    return {"index": 0, **content, "logprobs": None, "finish_reason": None}
 
 
 class RichChunks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -33,12 +34,18 @@ class Events(Protocol):
         """After the last of `offset` tokens."""
 
 
+@cache
+def _ended(tail: bytes) -> bytes:
+    """With an event's end: one object for all streams, since a processor's cache holds few; there are four tails."""
+    return tail + b"\n\n"
+
+
 class PlainEvents:
     """An endpoint's own stream: no ids."""
 
     def __init__(self, chunks: Chunks) -> None:
         self._chunks = chunks
-        self.around = chunks.around and (b"data: " + chunks.around[0], chunks.around[1] + b"\n\n")
+        self.around = chunks.around and (b"data: " + chunks.around[0], _ended(chunks.around[1]))
 
     def opening(self) -> bytes:
         """Before the first token."""
