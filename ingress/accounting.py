@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from penstock.errors import ApiError
 from penstock.telemetry import events, logs, metrics
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 from ingress.exchange import Exchange
 
 #: What servers log for a client that went away before its answer.
-_CLIENT_GONE = "499"
+_CLIENT_GONE = 499
 
 log = logs.get()
 
@@ -27,30 +28,28 @@ class Observed:
     """Counts and times every HTTP request that the wrapped app serves."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         exchange = Exchange()
         exchange.enter(scope)
-        status = _CLIENT_GONE
 
         async def noting_status(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = str(message["status"])
+                exchange.status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, noting_status)
+            await self.app(scope, receive, noting_status)
         except Exception:
-            status = "500"
+            exchange.status = ApiError.status
             raise
         finally:
-            metrics.child(metrics.REQUESTS, exchange.model, status).inc()
+            metrics.child(metrics.REQUESTS, exchange.model, str(exchange.status or _CLIENT_GONE)).inc()
             metrics.child(metrics.REQUEST_SECONDS, exchange.model).observe(exchange.elapsed_s)
             if exchange.span is not None:
                 exchange.span.end(exchange.error)

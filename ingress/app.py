@@ -24,6 +24,8 @@ from ingress.tokenizers import Tokenizers
 from penstock.errors import ApiError, BrokerUnavailableError
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from penstock.settings import Settings
 
 _INGRESS = (
@@ -39,17 +41,41 @@ _INGRESS = (
 _GENERATING = (chat.router, completions.router)
 _TOKENIZER = (tokenize.router, health.alive, metrics.router)
 
+_HANDLERS: dict[Any, Any] = {
+    ApiError: refusal.refuse,
+    BrokerUnavailableError: refusal.refuse_unavailable,
+    HTTPException: refusal.refuse_http,
+    RequestValidationError: refusal.refuse_malformed,
+    ClientDisconnect: refusal.forget,
+    Exception: refusal.refuse_unexpected,
+}
+
 Running = Callable[["Settings"], AbstractAsyncContextManager[Service]]
 
 
-def ingress_app(settings: Settings) -> FastAPI:
+def ingress_app(settings: Settings) -> ASGIApp:
     """Everything an ingress serves."""
-    return _app(settings, running, _INGRESS)
+    app = _app(settings, running, _INGRESS)
+    routes = [route for router in _GENERATING for route in router.routes]
+    endpoints = {route.path: route.endpoint for route in routes if isinstance(route, Route)}
+    return _observed(Shortcut(app, endpoints, _HANDLERS), settings)
 
 
-def tokenizer_app(settings: Settings) -> FastAPI:
+def tokenizer_app(settings: Settings) -> ASGIApp:
     """Text to tokens and back; needs no Redis."""
-    return _app(settings, _without_redis, _TOKENIZER)
+    return _observed(_app(settings, _without_redis, _TOKENIZER), settings)
+
+
+def _observed(app: ASGIApp, settings: Settings) -> ASGIApp:
+    if settings.ingress.cors_origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=list(settings.ingress.cors_origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=[JOB_ID_HEADER],
+        )
+    return Observed(app)
 
 
 @asynccontextmanager
@@ -67,26 +93,6 @@ def _app(settings: Settings, service: Running, routers: Sequence[APIRouter]) -> 
     app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     for router in routers:
         app.include_router(router)
-    handlers: dict[Any, Any] = {
-        ApiError: refusal.refuse,
-        BrokerUnavailableError: refusal.refuse_unavailable,
-        HTTPException: refusal.refuse_http,
-        RequestValidationError: refusal.refuse_malformed,
-        ClientDisconnect: refusal.forget,
-    }
-    for kind, handler in handlers.items():
+    for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    app.add_exception_handler(Exception, refusal.refuse_unexpected)
-    routes = [route for router in _GENERATING if router in routers for route in router.routes]
-    endpoints = {route.path: route.endpoint for route in routes if isinstance(route, Route)}
-    app.add_middleware(Shortcut, endpoints=endpoints, handlers=handlers)
-    if settings.ingress.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.ingress.cors_origins),
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["*"],
-            expose_headers=[JOB_ID_HEADER],
-        )
-    app.add_middleware(Observed)
     return app

@@ -34,6 +34,8 @@ class Exchange(Struct):
     #: Where its job goes.
     pool: str | None = None
     span: Span | None = None
+    #: Of the response, once it has begun.
+    status: int | None = None
     #: The name of the error that the client was told.
     error: str | None = None
 

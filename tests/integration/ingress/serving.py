@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from ingress.app import ingress_app
 from ingress.context import Context
@@ -37,6 +38,14 @@ class Serving:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
 
+def _context(app: Any) -> Context:
+    """What the innermost app shares."""
+    while not isinstance(app, FastAPI):
+        app = app.app
+    context: Context = app.state.service
+    return context
+
+
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Serving]:
     """Serve until the block is left."""
@@ -53,7 +62,7 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
 
     await until(is_up)
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
-        yield Serving(port, client, server, app.state.service)
+        yield Serving(port, client, server, _context(app))
     server.stop()
     await task
 

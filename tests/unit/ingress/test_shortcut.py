@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from ingress.exchange import Exchange
 from ingress.shortcut import Shortcut
 
 PATH = "/v1/chat/completions"
@@ -20,7 +21,17 @@ async def _endpoint(request: Request) -> Response:
             raise KeyError("inner")
         case "value":
             raise ValueError("unknown")
+        case "late":
+            return _Broken()
     return PlainTextResponse("endpoint")
+
+
+class _Broken(Response):
+    """Fails once its head is sent."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise KeyError("late")
 
 
 async def _refuse(_request: Request, error: Any) -> Response:
@@ -35,15 +46,22 @@ async def _receive() -> Message:
     return {"type": "http.request", "body": b"", "more_body": False}
 
 
-async def _asked(method: str = "POST", path: str = PATH, kind: str = "http", **headers: str) -> list[Message]:
-    sent: list[Message] = []
+async def _ask(sent: list[Message], method: str = "POST", path: str = PATH, kind: str = "http", **headers: str) -> None:
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope: Scope = {"type": kind, "method": method, "path": path, "headers": raw}
+    exchange = Exchange()
+    exchange.enter(scope)
 
     async def send(message: Message) -> None:
         sent.append(message)
+        exchange.status = message.get("status", exchange.status)
 
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    scope: Scope = {"type": kind, "method": method, "path": path, "headers": raw}
-    await Shortcut(_app, {PATH: _endpoint}, {LookupError: _refuse})(scope, _receive, send)
+    await Shortcut(_app, {PATH: _endpoint}, {LookupError: _refuse, Exception: _refuse})(scope, _receive, send)
+
+
+async def _asked(method: str = "POST", path: str = PATH, kind: str = "http", **headers: str) -> list[Message]:
+    sent: list[Message] = []
+    await _ask(sent, method, path, kind, **headers)
     return sent
 
 
@@ -65,6 +83,15 @@ async def test_an_error_is_refused_by_the_handler_of_its_nearest_class() -> None
     assert (head["status"], _body(rest)) == (400, b"refused KeyError")
 
 
-async def test_what_no_handler_knows_is_left_to_the_framework() -> None:
+async def test_what_nobody_expected_is_answered_and_raised() -> None:
+    sent: list[Message] = []
     with pytest.raises(ValueError, match="unknown"):
-        await _asked(**{"raise": "value"})
+        await _ask(sent, **{"raise": "value"})
+    assert _body(sent) == b"refused ValueError"
+
+
+async def test_an_error_after_the_beginning_cannot_be_answered() -> None:
+    sent: list[Message] = []
+    with pytest.raises(KeyError, match="late"):
+        await _ask(sent, **{"raise": "late"})
+    assert _body(sent) == b""
