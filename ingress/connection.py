@@ -7,8 +7,9 @@ the transport, framed as uvicorn frames them; head and end of each response go t
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from penstock.errors import ApiError, HeadersTooLargeError, InvalidRequestError,
 if TYPE_CHECKING:
     from starlette.types import Scope
 
+    from ingress.outbox import Wire
     from penstock.settings import IngressSettings
 
 _EXTENSION = "penstock.connection"
@@ -48,7 +50,7 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.url = b""
-        #: Called once the client is gone; when the socket is full; when it takes bytes again.
+        #: Called once the client is gone; when the socket does not take all; when the transport has room again.
         self.on_lost: Callable[[], None] | None = None
         self.on_full: Callable[[], None] | None = None
         self.on_writable: Callable[[], None] | None = None
@@ -77,7 +79,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def is_full(self) -> bool:
-        """Whether the client has yet to take what was written."""
+        """Whether the client has much to take yet of what was written."""
         return self.flow.write_paused
 
     @property
@@ -85,10 +87,26 @@ class Connection(HttpToolsProtocol):
         """Whether the request's body has arrived: no need to time it."""
         return self._is_in_head
 
+    @property
+    def wire(self) -> Wire | None:
+        """The way past the transport while that is empty. With `connection_lost` the descriptor becomes another's."""
+        return None if self.transport.get_write_buffer_size() else (self._socket, self.write)
+
+    def write(self, data: bytes) -> None:
+        """Part of the open response, at once as far as the socket takes it."""
+        if not self.transport.get_write_buffer_size():
+            with suppress(OSError):
+                data = data[os.write(self._socket, data) :]
+            if not data:
+                return
+        self.transport.write(data)
+        if self.on_full is not None:
+            self.on_full()
+
     def write_chunk(self, body: bytes) -> None:
         """One chunk of the open response; never empty, which would end it."""
         head, self._held_head = self._held_head, b""
-        self.transport.write(b"%b%x\r\n%b\r\n" % (head, len(body), body))
+        self.write(b"%b%x\r\n%b\r\n" % (head, len(body), body))
 
     @contextmanager
     def holding_head(self) -> Iterator[None]:
@@ -105,7 +123,7 @@ class Connection(HttpToolsProtocol):
         """Write a head that is still held."""
         if self._held_head:
             head, self._held_head = self._held_head, b""
-            self.transport.write(head)
+            self.write(head)
 
     def resume_reading(self) -> None:
         """Hear of the client again: a large body leaves reading paused, and with it the news of a disconnect."""
@@ -133,6 +151,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect a request's head in time."""
         super().connection_made(transport)  # type: ignore[arg-type]
+        self._socket: int = transport.get_extra_info("socket").fileno()
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -141,6 +160,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
         if self.on_lost is not None:
             self.on_lost()
+        self._socket = -1
         # They lead back here: without the loop all this is freed at once, and not by a collector that stops the tokens.
         del self.scope, self.cycle
 
@@ -154,10 +174,8 @@ class Connection(HttpToolsProtocol):
                 self._refuse(self._too_large())
 
     def pause_writing(self) -> None:
-        """The socket is full."""
+        """The transport is full."""
         super().pause_writing()
-        if self.on_full is not None:
-            self.on_full()
         self._stall_timer = self.loop.call_later(_STALL_S, self.cut_slow_reader)
 
     def resume_writing(self) -> None:

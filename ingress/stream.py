@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,7 +13,7 @@ from ingress.progress import Verdict
 if TYPE_CHECKING:
     from ingress.connection import Connection
     from ingress.events import Events
-    from ingress.outbox import Outbox
+    from ingress.outbox import Outbox, Wire
     from ingress.watch import Watch
     from penstock.frames import Delta
 
@@ -40,12 +39,10 @@ class Stream(Listener):
         "_buffer_bytes",
         "_connection",
         "_events",
-        "_head",
         "_outbox",
         "_put",
-        "_tail",
+        "_short",
         "_unsent_bytes",
-        "_write",
         "_written",
         "last_words",
     )
@@ -57,12 +54,12 @@ class Stream(Listener):
         self._buffer_bytes = buffer_bytes
         self._connection: Connection | None = None
         self._events: Events
-        #: Where a token is one event: the constant bytes around its text, and how many they are.
-        self._head = self._tail = b""
-        self._around = 0
-        #: The transport's `write` while everything so far is written and the socket takes more.
-        self._write: Callable[[bytes], None] | None = None
-        #: Pieces that are written; all of them while `_write` is set.
+        #: Where a token is one event: the constant bytes around its text.
+        self._around: tuple[bytes, bytes] | None = None
+        #: The short way of a token, while everything so far is written and the socket takes more: the connection's
+        #: wire, how many bytes there are around a text, and those before and after it.
+        self._short: tuple[Wire, int, bytes, bytes] | None = None
+        #: Pieces that are written; all of them while `_short` is set.
         self._written = 0
         #: What is left to write when it is over: it goes out together with the response's end.
         self.last_words = b""
@@ -77,30 +74,29 @@ class Stream(Listener):
 
     def feed_one(self, fence: int, offset: int, token: int, piece: str) -> Verdict:
         """Take one token; one that goes on where we are, the usual case, takes the short way to the client."""
-        write = self._write
-        if write is None or offset != self.offset or fence != self.fence:
+        short = self._short
+        if short is None or offset != self.offset or fence != self.fence:
             return super().feed_one(fence, offset, token, piece)
         self.offset = offset + 1
         self.tokens.append(token)
         self.pieces.append(piece)
         if piece:
+            wire, around, head, tail = short
             text = _encode(piece)
-            self._put((write, b"%x\r\n%b%b%b\r\n" % (self._around + len(text), self._head, text, self._tail)))
+            self._put((wire, b"%x\r\n%b%b%b\r\n" % (around + len(text), head, text, tail)))
         return _NEWS
 
     def open(self, connection: Connection, events: Events) -> None:
         """Begin to write, once the response's head is sent."""
         self._connection, self._events = connection, events
         connection.on_full, connection.on_writable = self._pause, self._catch_up
-        if events.around is not None:
-            self._head, self._tail = events.around
-            self._around = len(self._head) + len(self._tail)
+        self._around = events.around
         self._catch_up(events.opening())
         connection.release_head()
 
     def abandon(self) -> None:
         """The client is gone."""
-        self._write = None
+        self._short = None
         super().abandon()
 
     def ping(self) -> None:
@@ -126,8 +122,8 @@ class Stream(Listener):
         self._catch_up()
 
     def _pause(self) -> None:
-        if self._write is not None:
-            self._write = None
+        if self._short is not None:
+            self._short = None
             self._outbox.flush()
             self._written = len(self.pieces)
 
@@ -154,5 +150,10 @@ class Stream(Listener):
             connection.write_chunk(ready)
         if at == total and not connection.is_full:
             self._unsent_bytes = 0
-            if self._head:
-                self._write = connection.transport.write
+            self._shorten(connection)
+
+    def _shorten(self, connection: Connection) -> None:
+        wire = connection.wire
+        if wire is not None and self._around is not None:
+            head, tail = self._around
+            self._short = wire, len(head) + len(tail), head, tail

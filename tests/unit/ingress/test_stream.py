@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ingress.chunks import TextChunks
 from ingress.events import DONE, PlainEvents
-from ingress.outbox import Outbox
+from ingress.outbox import Outbox, Wire
 from ingress.stream import Stream
 from penstock.frames import Delta, End
 from tests.unit.ingress.samples import COMPLETED, FAILED, envelope, watch
@@ -27,8 +27,9 @@ class FakeConnection:
         self.on_writable: Callable[[], None] | None = None
 
     @property
-    def transport(self) -> FakeConnection:
-        return self
+    def wire(self) -> Wire:
+        """A socket that takes nothing: all goes through `write`."""
+        return -1, self.write
 
     @property
     def is_full(self) -> bool:
