@@ -118,9 +118,9 @@ class Attacher:
                 listener.watch.learned(time.monotonic(), state, fence)
                 if result is not None:
                     known, end = result.generated, result.end
-                    self._relay.give(listener, Delta(listener.job_id, fence, 0, known.tokens, known.pieces, end))
+                    listener.feed(Delta(listener.job_id, fence, 0, known.tokens, known.pieces, end))
                 elif prefix.tokens:
-                    self._relay.give(listener, Delta(listener.job_id, fence, 0, prefix.tokens, prefix.pieces))
+                    listener.feed(Delta(listener.job_id, fence, 0, prefix.tokens, prefix.pieces))
         return False
 
     async def _recover(self, listener: Listener) -> None:

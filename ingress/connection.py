@@ -1,13 +1,14 @@
 """One HTTP connection: uvicorn's httptools protocol with limits of its own and a short way to the socket for tokens.
 
-An ASGI `send` per token would cost as much as the token's system call, so an open stream writes its chunks straight to
-the transport, framed as uvicorn frames them; head and end of each response go through ASGI.
+An ASGI `send` per token would cost as much as the token's system call, so an open stream frames its chunks as uvicorn
+does and writes them itself; head and end of each response go through ASGI. While nothing waits in the transport, chunks
+go straight to the socket: a transport queues them until the loop's turn is over, and asks for more of the kernel.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
@@ -21,8 +22,10 @@ from penstock.errors import ApiError, HeadersTooLargeError, InvalidRequestError,
 if TYPE_CHECKING:
     from starlette.types import Scope
 
-    from ingress.outbox import Wire
     from penstock.settings import IngressSettings
+
+#: The socket's `send`, which may take less than all or raise OSError, and `Connection.write` for what it did not take.
+Wire = tuple[Callable[[bytes], int], Callable[[bytes], None]]
 
 _EXTENSION = "penstock.connection"
 #: A reader that takes nothing for this long is gone for all we know.
@@ -89,14 +92,15 @@ class Connection(HttpToolsProtocol):
 
     @property
     def wire(self) -> Wire | None:
-        """The way past the transport while that is empty. With `connection_lost` the descriptor becomes another's."""
-        return None if self.transport.get_write_buffer_size() else (self._socket, self.write)
+        """The way past the transport, while that is empty."""
+        return None if self.transport.get_write_buffer_size() else (self._socket.send, self.write)
 
     def write(self, data: bytes) -> None:
         """Part of the open response, at once as far as the socket takes it."""
         if not self.transport.get_write_buffer_size():
+            # A socket that is full or broken: the transport will find out which, and knows what to do.
             with suppress(OSError):
-                data = data[os.write(self._socket, data) :]
+                data = data[self._socket.send(data) :]
             if not data:
                 return
         self.transport.write(data)
@@ -151,7 +155,8 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect a request's head in time."""
         super().connection_made(transport)  # type: ignore[arg-type]
-        self._socket: int = transport.get_extra_info("socket").fileno()
+        own: socket.socket = transport.get_extra_info("socket")
+        self._socket = socket.socket(own.family, own.type, own.proto, own.fileno())
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -160,7 +165,8 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
         if self.on_lost is not None:
             self.on_lost()
-        self._socket = -1
+        # The descriptor is the transport's to close, and then another connection's.
+        self._socket.detach()
         # They lead back here: without the loop all this is freed at once, and not by a collector that stops the tokens.
         del self.scope, self.cycle
 

@@ -44,9 +44,7 @@ async def _stream(
     context: Context, exchange: Exchange, order: Order, body: ChatBody | CompletionBody
 ) -> StreamedAnswer:
     job = order.job
-    stream = Stream(
-        job.id, context.watch(job.pool), context.relay.outbox, buffer_bytes=context.settings.ingress.stream_buffer_bytes
-    )
+    stream = Stream(job.id, context.watch(job.pool), buffer_bytes=context.settings.ingress.stream_buffer_bytes)
     ticket = await submit(context, exchange, order, stream)
     events = PlainEvents(chunks_of(job, body, ticket.created_s))
     return StreamedAnswer(context, exchange, stream, ticket, events)

@@ -6,14 +6,12 @@ import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ingress.outbox import Outbox
 from ingress.progress import Verdict
 from penstock.frames import decode_frame
 from penstock.telemetry import events, logs, metrics
 
 if TYPE_CHECKING:
     from ingress.listener import Listener
-    from penstock.frames import Delta
 
 log = logs.get()
 
@@ -30,8 +28,6 @@ class Relay:
         #: Those who missed something; whoever asks for it empties the set and clears the event.
         self.holes: set[Listener] = set()
         self.has_holes = asyncio.Event()
-        #: Where streams leave what a frame gave them.
-        self.outbox = Outbox()
 
     def add(self, listener: Listener) -> None:
         """Begin to serve a listener."""
@@ -73,12 +69,6 @@ class Relay:
             for listener in _chain(find(delta.job)):
                 if listener.feed(delta) is _HOLE:
                     self._note_hole(listener)
-        self.outbox.flush()
-
-    def give(self, listener: Listener, delta: Delta) -> None:
-        """Feed one listener with what was found elsewhere than in a frame."""
-        listener.feed(delta)
-        self.outbox.flush()
 
     def _note_hole(self, listener: Listener) -> None:
         if listener not in self.holes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,9 +14,10 @@ from ingress.progress import Verdict
 if TYPE_CHECKING:
     from ingress.connection import Connection
     from ingress.events import Events
-    from ingress.outbox import Outbox, Wire
     from ingress.watch import Watch
     from penstock.frames import Delta
+
+    _ShortWay = tuple[Callable[[bytes], int], Callable[[bytes], None], int, bytes, bytes]
 
 #: A delta of more tokens is a replay: a reader is not slow because it has yet to read it.
 _REPLAY_TOKENS = 64
@@ -39,18 +41,14 @@ class Stream(Listener):
         "_buffer_bytes",
         "_connection",
         "_events",
-        "_outbox",
-        "_put",
         "_short",
         "_unsent_bytes",
         "_written",
         "last_words",
     )
 
-    def __init__(self, job_id: str, watch: Watch, outbox: Outbox, *, buffer_bytes: int, base: int = 0) -> None:
+    def __init__(self, job_id: str, watch: Watch, *, buffer_bytes: int, base: int = 0) -> None:
         super().__init__(job_id, Wish.EVERY_STEP, watch, base=base)
-        self._outbox = outbox
-        self._put = outbox.put
         self._buffer_bytes = buffer_bytes
         self._connection: Connection | None = None
         self._events: Events
@@ -58,7 +56,7 @@ class Stream(Listener):
         self._around: tuple[bytes, bytes] | None = None
         #: The short way of a token, while everything so far is written and the socket takes more: the connection's
         #: wire, how many bytes there are around a text, and those before and after it.
-        self._short: tuple[Wire, int, bytes, bytes] | None = None
+        self._short: _ShortWay | None = None
         #: Pieces that are written; all of them while `_short` is set.
         self._written = 0
         #: What is left to write when it is over: it goes out together with the response's end.
@@ -81,9 +79,15 @@ class Stream(Listener):
         self.tokens.append(token)
         self.pieces.append(piece)
         if piece:
-            wire, around, head, tail = short
+            send, write, around, head, tail = short
             text = _encode(piece)
-            self._put((wire, b"%x\r\n%b%b%b\r\n" % (around + len(text), head, text, tail)))
+            chunk = b"%x\r\n%b%b%b\r\n" % (around + len(text), head, text, tail)
+            try:
+                sent = send(chunk)
+            except OSError:
+                sent = 0
+            if sent < len(chunk):
+                write(chunk[sent:])
         return _NEWS
 
     def open(self, connection: Connection, events: Events) -> None:
@@ -124,7 +128,6 @@ class Stream(Listener):
     def _pause(self) -> None:
         if self._short is not None:
             self._short = None
-            self._outbox.flush()
             self._written = len(self.pieces)
 
     def _catch_up(self, ready: bytes = b"") -> None:
@@ -156,4 +159,4 @@ class Stream(Listener):
         wire = connection.wire
         if wire is not None and self._around is not None:
             head, tail = self._around
-            self._short = wire, len(head) + len(tail), head, tail
+            self._short = *wire, len(head) + len(tail), head, tail

@@ -54,7 +54,6 @@ async def events(request: Request, job_id: str) -> Response:
     stream = Stream(
         job.id,
         context.watch(pool_of(job.id), base),
-        context.relay.outbox,
         buffer_bytes=context.settings.ingress.stream_buffer_bytes,
         base=base,
     )

@@ -6,14 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress.chunks import TextChunks
+from ingress.connection import Wire
 from ingress.events import DONE, PlainEvents
-from ingress.outbox import Outbox, Wire
 from ingress.stream import Stream
 from penstock.frames import Delta, End
 from tests.unit.ingress.samples import COMPLETED, FAILED, envelope, watch
 
 EVENTS = PlainEvents(TextChunks(envelope()))
-OUTBOX = Outbox()
 
 
 class FakeConnection:
@@ -29,7 +28,7 @@ class FakeConnection:
     @property
     def wire(self) -> Wire:
         """A socket that takes nothing: all goes through `write`."""
-        return -1, self.write
+        return lambda _: 0, self.write
 
     @property
     def is_full(self) -> bool:
@@ -60,7 +59,7 @@ class FakeConnection:
 
 
 def opened(connection: FakeConnection, *, buffer_bytes: int = 10**6) -> Stream:
-    stream = Stream("sim-1", watch(), OUTBOX, buffer_bytes=buffer_bytes)
+    stream = Stream("sim-1", watch(), buffer_bytes=buffer_bytes)
     stream.open(connection, EVENTS)  # type: ignore[arg-type]
     return stream
 
@@ -73,7 +72,6 @@ def feed(stream: Stream, *frame: Delta) -> None:
     """As the relay does with a frame."""
     for one in frame:
         stream.feed(one)
-    OUTBOX.flush()
 
 
 def whole(pieces: list[str], end: End = COMPLETED) -> bytes:
@@ -86,7 +84,7 @@ def sent(connection: FakeConnection, stream: Stream) -> bytes:
 
 
 async def test_what_came_before_the_opening_is_written_then() -> None:
-    stream = Stream("sim-1", watch(), OUTBOX, buffer_bytes=1000)
+    stream = Stream("sim-1", watch(), buffer_bytes=1000)
     feed(stream, delta(0, ["a", "b"]))
     connection = FakeConnection()
 
