@@ -179,21 +179,21 @@ class Emitter:
 
     def _emit(self) -> list[Write]:
         """The steps since the last write; what the same listeners wait for goes into one frame."""
+        steps, self._steps = self._steps, 0
         filled = {channels: rows for channels, rows in self._rows.items() if rows}
         snapshots = self._take_snapshots()
         if not filled and not snapshots:
             return []
-        frames = [self._frame(rows) for rows in filled.values()]
+        frames = [self._frame(rows, steps) for rows in filled.values()]
         extra = [encode_frame(self._instance, [delta]) for _, delta in snapshots]
         sends = [(channel, len(frames) + index) for index, (channel, _) in enumerate(snapshots)]
         sends += [(channel, index) for index, channels in enumerate(filled) for channel in channels]
-        self._steps = 0
         call = holding.emit(self._pool, self._instance, self._window.oldest, frames, sends, unjournalled=extra)
         return [(call, self._emitted)]
 
-    def _frame(self, rows: list[Row]) -> bytes:
+    def _frame(self, rows: list[Row], steps: int) -> bytes:
         """All rows, which are gone then; a step has one of each job, as a rule, and several are worth joining."""
-        frame = encode_frame(self._instance, *(((), rows) if self._steps == 1 else joined(rows)))
+        frame = encode_frame(self._instance, *(((), rows) if steps == 1 else joined(rows)))
         rows.clear()
         return frame
 

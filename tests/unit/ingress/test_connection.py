@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import socket
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http.client import HTTPResponse
 from typing import Any
 
 import pytest
 
-from ingress.connection import Connection, Wire
+from ingress.chunks import TextChunks
+from ingress.connection import Connection
+from ingress.events import PlainEvents
 from ingress.server import Server, listen
+from ingress.stream import Stream
 from penstock.settings import IngressSettings
 from tests.eventual import until
+from tests.unit.ingress.samples import COMPLETED, envelope, watch
 
 _HEAD = [(b"content-type", b"text/event-stream")]
-_PIECE = b"x" * 997
 _PIECES = 8_000
+EVENTS = PlainEvents(TextChunks(envelope()))
 
 
 class App:
@@ -28,6 +34,7 @@ class App:
     def __init__(self) -> None:
         self.connection: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
         self.may_end = asyncio.Event()
+        self.last_words = b""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -38,7 +45,7 @@ class App:
         await send({"type": "http.response.start", "status": 200, "headers": _HEAD})
         self.connection.set_result(Connection.of(scope))
         await self.may_end.wait()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send({"type": "http.response.body", "body": self.last_words})
 
 
 @asynccontextmanager
@@ -70,19 +77,21 @@ async def _read_all(client: socket.socket) -> bytes:
     return bytes(got)
 
 
-def _send(wire: Wire | None, connection: Connection, data: bytes) -> bool:
-    """As a stream does with a token; False once the client has to be waited for."""
-    if wire is None:
-        connection.write(data)
-        return False
-    send, write = wire
-    try:
-        sent = send(data)
-    except OSError:
-        sent = 0
-    if sent < len(data):
-        write(data[sent:])
-    return sent == len(data)
+def _body(response: bytes) -> bytes:
+    """Without head and chunk framing."""
+    parsed = HTTPResponse(_Received(response))  # type: ignore[arg-type]
+    parsed.begin()
+    return parsed.read()
+
+
+class _Received:
+    """A socket as far as HTTPResponse needs one."""
+
+    def __init__(self, response: bytes) -> None:
+        self._response = response
+
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return io.BytesIO(self._response)
 
 
 async def _is_open(connection: Connection) -> bool:
@@ -90,22 +99,26 @@ async def _is_open(connection: Connection) -> bool:
 
 
 async def test_however_full_the_socket_everything_arrives_once_and_in_order() -> None:
+    pieces = [f"{at:08x} {'x' * 1000}" for at in range(_PIECES)]
     async with asked() as (app, connection, client):
+        stream = Stream("sim-1", watch(), buffer_bytes=10**9)
+        stream.open(connection, EVENTS)
         reading: asyncio.Task[bytes] | None = None
-        refusals = 0
-        connection.on_full = lambda: None
-        pieces = [b"%08x %b\r\n" % (at, _PIECE) for at in range(_PIECES)]
+        waits = 0
         for at, piece in enumerate(pieces):
-            refusals += not _send(connection.wire, connection, piece)
+            stream.feed_one(stream.fence, at, at, piece)
+            waits += connection.wire is None
             if at == _PIECES // 2:
                 reading = asyncio.create_task(_read_all(client))
             if at % 100 == 0:
                 await asyncio.sleep(0)
-        assert reading is not None
+        stream.finish(COMPLETED)
+        await stream.over
+        app.last_words = stream.last_words
         app.may_end.set()
-        body = (await reading).partition(b"\r\n\r\n")[2]
-        assert body.startswith(b"".join(pieces))
-        assert 0 < refusals < _PIECES
+        assert reading is not None
+        assert _body(await reading) == EVENTS.opening() + EVENTS.of(pieces, 0) + EVENTS.closing(COMPLETED, _PIECES)
+        assert 0 < waits < _PIECES
 
 
 async def test_a_full_socket_is_told_and_its_wire_is_closed_until_it_is_read() -> None:
@@ -113,7 +126,8 @@ async def test_a_full_socket_is_told_and_its_wire_is_closed_until_it_is_read() -
         told: list[bool] = []
         connection.on_full = lambda: told.append(True)
         while not told:
-            _send(connection.wire, connection, _PIECE * 64)
+            assert connection.wire is not None
+            connection.write(b"x" * 65_536)
         assert not await _is_open(connection)
         reading = asyncio.create_task(_read_all(client))
         await until(lambda: _is_open(connection))
@@ -132,4 +146,4 @@ async def test_the_wire_of_a_lost_connection_reaches_nobody() -> None:
         assert stat.S_ISSOCK((await lost).st_mode)
         # Whoever gets the descriptor next must not get these bytes.
         with pytest.raises(OSError, match="Bad file descriptor"):
-            wire[0](_PIECE)
+            wire[0](b"x")
