@@ -134,6 +134,15 @@ async def test_a_full_socket_is_told_and_its_wire_is_closed_until_it_is_read() -
         reading.cancel()
 
 
+async def test_what_waits_in_the_transport_is_not_overtaken() -> None:
+    async with asked() as (app, connection, client):
+        connection.transport.write(b"5\r\nfirst\r\n")
+        assert connection.wire is None
+        connection.write_chunk(b"second")
+        app.may_end.set()
+        assert _body(await _read_all(client)) == b"firstsecond"
+
+
 async def test_the_wire_of_a_lost_connection_reaches_nobody() -> None:
     async with asked() as (_, connection, client):
         wire = connection.wire
