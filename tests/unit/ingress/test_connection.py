@@ -7,12 +7,14 @@ import io
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from http.client import HTTPResponse
+from itertools import chain
 from typing import Any
 
 import pytest
+import uvloop
 
 from ingress.chunks import TextChunks
 from ingress.connection import Connection
@@ -26,6 +28,15 @@ from tests.unit.ingress.samples import COMPLETED, envelope, watch
 _HEAD = [(b"content-type", b"text/event-stream")]
 _PIECES = 8_000
 EVENTS = PlainEvents(TextChunks(envelope()))
+
+
+def on_uvloop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Run a test on the loop that an ingress serves on."""
+
+    def run() -> None:
+        uvloop.run(test())
+
+    return run
 
 
 class App:
@@ -94,10 +105,19 @@ class _Received:
         return io.BytesIO(self._response)
 
 
+async def _is_closed(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return True
+    return False
+
+
 async def _is_open(connection: Connection) -> bool:
     return connection.wire is not None
 
 
+@on_uvloop
 async def test_however_full_the_socket_everything_arrives_once_and_in_order() -> None:
     pieces = [f"{at:08x} {'x' * 1000}" for at in range(_PIECES)]
     async with asked() as (app, connection, client):
@@ -121,6 +141,7 @@ async def test_however_full_the_socket_everything_arrives_once_and_in_order() ->
         assert 0 < waits < _PIECES
 
 
+@on_uvloop
 async def test_a_full_socket_is_told_and_its_wire_is_closed_until_it_is_read() -> None:
     async with asked() as (_, connection, client):
         told: list[bool] = []
@@ -134,15 +155,26 @@ async def test_a_full_socket_is_told_and_its_wire_is_closed_until_it_is_read() -
         reading.cancel()
 
 
+@on_uvloop
 async def test_what_waits_in_the_transport_is_not_overtaken() -> None:
     async with asked() as (app, connection, client):
-        connection.transport.write(b"5\r\nfirst\r\n")
-        assert connection.wire is None
-        connection.write_chunk(b"second")
+        told: list[bool] = []
+        connection.on_full = lambda: told.append(True)
+        chunks = 0
+        while not told:
+            connection.write_chunk(b"x" * 65_536)
+            chunks += 1
+        got = bytearray()
+        # Now the socket takes more, which the loop has had no time to notice.
+        with suppress(BlockingIOError):
+            while True:
+                got += client.recv(1 << 20)
+        connection.write_chunk(b"last")
         app.may_end.set()
-        assert _body(await _read_all(client)) == b"firstsecond"
+        assert _body(bytes(got) + await _read_all(client)) == b"x" * 65_536 * chunks + b"last"
 
 
+@on_uvloop
 async def test_the_wire_of_a_lost_connection_reaches_nobody() -> None:
     async with asked() as (_, connection, client):
         wire = connection.wire
@@ -153,6 +185,12 @@ async def test_the_wire_of_a_lost_connection_reaches_nobody() -> None:
         connection.on_lost = lambda: lost.set_result(os.fstat(descriptor))
         client.close()
         assert stat.S_ISSOCK((await lost).st_mode)
-        # Whoever gets the descriptor next must not get these bytes.
-        with pytest.raises(OSError, match="Bad file descriptor"):
-            wire[0](b"x")
+        await until(lambda: _is_closed(descriptor))
+        pairs = [socket.socketpair() for _ in range(4)]
+        try:
+            assert descriptor in [end.fileno() for pair in pairs for end in pair]
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                wire[0](b"x")
+        finally:
+            for end in chain.from_iterable(pairs):
+                end.close()
