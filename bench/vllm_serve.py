@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from statistics import median
 
 import uvloop
 
 from bench.api_server import api_server
 from bench.sse_client import stream
 from models.corpus import load
-from tests.harness.up import running
+from tests.harness.up import Up, running
 
 CONCURRENCIES = (16, 64)
 TOKENS = 128
-ROUNDS = 4
+#: How often each client asks, one answer after the other, while a server is measured; and how often each server is.
+TURNS = 4
+ROUNDS = 5
 
 #: As who wants throughput has it: compiled and in the model's own dtype, as are vLLM's defaults.
 POOL = {
@@ -40,6 +45,15 @@ SAME_ENVIRONMENT = {
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
 }
+
+
+@dataclass(frozen=True)
+class Server:
+    """One that runs; `frontend` and `engine` tell the CPU seconds that it has used outside and inside its engine."""
+
+    port: int
+    frontend: Callable[[], float]
+    engine: Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -72,54 +86,70 @@ async def load_at(port: int, concurrency: int, rounds: int) -> int:
     return sum(await asyncio.gather(*map(client, range(concurrency))))
 
 
-async def measure_at(
-    port: int, concurrency: int, frontend: Callable[[], float], engine: Callable[[], float]
-) -> Measured:
-    """Throughput and CPU per token at one concurrency, after a warm-up."""
-    await load_at(port, concurrency, 1)
-    frontend_before, engine_before, begun = frontend(), engine(), time.perf_counter()
-    tokens = await load_at(port, concurrency, ROUNDS)
+async def measure_at(server: Server, concurrency: int) -> Measured:
+    """Throughput and CPU per token at one concurrency."""
+    frontend_before, engine_before, begun = server.frontend(), server.engine(), time.perf_counter()
+    tokens = await load_at(server.port, concurrency, TURNS)
     seconds = time.perf_counter() - begun
     return Measured(
         tokens / seconds,
-        (frontend() - frontend_before) / tokens * 1e6,
-        (engine() - engine_before) / tokens * 1e6,
+        (server.frontend() - frontend_before) / tokens * 1e6,
+        (server.engine() - engine_before) / tokens * 1e6,
     )
 
 
-async def measure_api_server(arguments: tuple[str, ...], environment: dict[str, str]) -> dict[int, Measured]:
-    """vLLM's server with these arguments."""
-    with api_server(arguments, environment) as server:
-        return {n: await measure_at(server.port, n, server.frontend_cpu_s, server.engine_cpu_s) for n in CONCURRENCIES}
+@contextlib.contextmanager
+def servers() -> Iterator[dict[str, Server]]:
+    """All that are compared, side by side: an idle one takes a hundredth of a core."""
+    with contextlib.ExitStack() as stack:
+        found = {}
+        for name, arguments, environment in (("defaults", (), {}), ("same", SAME_ARGUMENTS, SAME_ENVIRONMENT)):
+            vllm = stack.enter_context(api_server(arguments, environment))
+            found[name] = Server(vllm.port, vllm.frontend_cpu_s, vllm.engine_cpu_s)
+        penstock = stack.enter_context(running(CONFIG))
+        found["penstock"] = Server(penstock.port, partial(_frontend_cpu_s, penstock), partial(_engine_cpu_s, penstock))
+        yield found
 
 
-async def measure_penstock() -> dict[int, Measured]:
-    """Everything of Penstock but the engine's processes counts as frontend."""
-    with running(CONFIG) as stack:
+def _engine_cpu_s(penstock: Up) -> float:
+    return penstock.cpu_s().get("engine", 0.0)
 
-        def engine() -> float:
-            return stack.cpu_s().get("engine", 0.0)
 
-        def frontend() -> float:
-            return sum(cpu_s for role, cpu_s in stack.cpu_s().items() if role != "engine")
-
-        return {n: await measure_at(stack.port, n, frontend, engine) for n in CONCURRENCIES}
+def _frontend_cpu_s(penstock: Up) -> float:
+    """Everything of Penstock but the engine's processes."""
+    return sum(cpu_s for role, cpu_s in penstock.cpu_s().items() if role != "engine")
 
 
 async def measure() -> dict[str, object]:
-    """The three in turn."""
-    defaults = await measure_api_server((), {})
-    same = await measure_api_server(SAME_ARGUMENTS, SAME_ENVIRONMENT)
-    ours = await measure_penstock()
-    servers = {"defaults": defaults, "same": same, "penstock": ours}
+    """All servers in turn, many times over: how fast the machine is changes from minute to minute."""
+    with servers() as found:
+        measured = {concurrency: await _rounds(found, concurrency) for concurrency in CONCURRENCIES}
     return {
-        **{f"ratio_{n}": round(ours[n].tokens_s / defaults[n].tokens_s, 3) for n in CONCURRENCIES},
-        **{f"ratio_{n}_same": round(ours[n].tokens_s / same[n].tokens_s, 3) for n in CONCURRENCIES},
-        **{f"frontend_ratio_{n}": round(ours[n].frontend_us / same[n].frontend_us, 3) for n in CONCURRENCIES},
-        **{f"frontend_ratio_{n}_defaults": round(ours[n].frontend_us / defaults[n].frontend_us, 3) for n in (64,)},
-        "tokens_s": {name: {n: round(one.tokens_s) for n, one in by.items()} for name, by in servers.items()},
-        "frontend_us": {name: {n: round(one.frontend_us, 1) for n, one in by.items()} for name, by in servers.items()},
-        "engine_us": {name: {n: round(one.engine_us, 1) for n, one in by.items()} for name, by in servers.items()},
+        **_ratios("ratio_{}", measured, "tokens_s", "defaults"),
+        **_ratios("ratio_{}_same", measured, "tokens_s", "same"),
+        **_ratios("frontend_ratio_{}", measured, "frontend_us", "same"),
+        **_ratios("frontend_ratio_{}_defaults", measured, "frontend_us", "defaults"),
+        **{
+            what: {
+                name: {n: round(median(getattr(one[name], what) for one in measured[n]), 1) for n in CONCURRENCIES}
+                for name in found
+            }
+            for what in ("tokens_s", "frontend_us", "engine_us")
+        },
+    }
+
+
+async def _rounds(found: Mapping[str, Server], concurrency: int) -> list[dict[str, Measured]]:
+    for server in found.values():
+        await load_at(server.port, concurrency, 1)
+    return [{name: await measure_at(server, concurrency) for name, server in found.items()} for _ in range(ROUNDS)]
+
+
+def _ratios(label: str, measured: Mapping[int, list[dict[str, Measured]]], what: str, other: str) -> dict[str, float]:
+    """Penstock's figure over another server's, by concurrency: the median of each round's ratio."""
+    return {
+        label.format(n): round(median(getattr(one["penstock"], what) / getattr(one[other], what) for one in rounds), 3)
+        for n, rounds in measured.items()
     }
 
 
