@@ -6,13 +6,12 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from functools import cached_property
 from typing import Any, TypeVar
 
 from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
 
 from penstock.broker.channel import LOST, Channel, open_channel
-from penstock.broker.connections import Endpoint, client_of
+from penstock.broker.connections import Endpoint
 from penstock.broker.link import Command, Link, open_link, raise_any
 from penstock.broker.query import Query
 from penstock.broker.script import Call, Source
@@ -43,20 +42,13 @@ class Broker:
         """A further way to the same Redis, for what blocks; the caller closes it."""
         return open_channel(self._endpoint, connect_s=self._timeout_s)
 
-    @cached_property
-    def client(self) -> Any:
-        """A redis-py client, for what is neither call nor query; its annotations mix its two clients up."""
-        return client_of(self._endpoint, timeout_s=self._timeout_s)
-
     async def subscriber(self, deliver: Callable[[Any], None]) -> Link:
         """A connection whose unasked messages go to `deliver`. Raises one of LOST."""
         return await open_link(self._endpoint, self._timeout_s, deliver)
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connection."""
         await self._channel.close()
-        if "client" in vars(self):
-            await self.client.aclose()
 
     async def run(self, call: Call[T]) -> T:
         """Run one call. Raises BrokerFullError, BrokerUnavailableError."""

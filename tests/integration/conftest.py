@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.settings import RedisSettings
+from tests.integration.open_broker import OpenBroker
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def own_redis(data_dir: Path) -> Iterator[EmbeddedRedis]:
 
 
 @pytest.fixture
-async def broker(redis_url: str) -> AsyncIterator[Broker]:
-    broker = Broker(Endpoint.parse(redis_url), timeout_s=5.0)
+async def broker(redis_url: str) -> AsyncIterator[OpenBroker]:
+    broker = OpenBroker(Endpoint.parse(redis_url), timeout_s=5.0)
     yield broker
     await broker.close()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.broker.client import Broker
 from tests.integration.broker.pool import Pool
+from tests.integration.open_broker import OpenBroker
 
 
 @pytest.fixture
-async def pool(broker: Broker) -> Pool:
+async def pool(broker: OpenBroker) -> Pool:
     """Led, with one worker ready."""
     pool = Pool(broker)
     assert await pool.lead()

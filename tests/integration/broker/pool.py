@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from penstock.broker import holding, leading, submission
-from penstock.broker.client import Broker
 from penstock.broker.holding import Claimed, Held
 from penstock.broker.keys import PoolKeys
 from penstock.broker.submission import Accepted, Exists, LaneFull
 from penstock.frames import End, Generated, Result
 from penstock.job import Job, JobClass, NewJob, State, new_job_id
 from penstock.request import Api
+from tests.integration.open_broker import OpenBroker
 
 POOL = "sim"
 LEADER = "scheduler:1"
@@ -31,7 +31,7 @@ def result(state: State, count: int = 0) -> Result:
 class Pool:
     """Calls with the arguments that tests do not care about filled in."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: OpenBroker) -> None:
         self.broker = broker
         #: Plain commands.
         self.redis: Any = broker.client

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from penstock.broker import leading
-from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint, client_of
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.broker.submission import Accepted, Exists
@@ -19,6 +18,7 @@ from penstock.job import State
 from penstock.settings import Fsync, RedisSettings
 from tests.chaos.proxy import Proxy
 from tests.integration.broker.pool import LEADER, POOL, Pool
+from tests.integration.open_broker import OpenBroker
 from tests.servers import SERVERS
 
 
@@ -42,7 +42,7 @@ async def proxy(server: EmbeddedRedis) -> AsyncIterator[Proxy]:
 @pytest.fixture
 async def far(proxy: Proxy, server: EmbeddedRedis) -> AsyncIterator[Pool]:
     """A pool behind the proxy, connected; the server knows the scripts: what is lost is never a mere NOSCRIPT."""
-    broker = Broker(Endpoint.parse(proxy.url), timeout_s=0.3)
+    broker = OpenBroker(Endpoint.parse(proxy.url), timeout_s=0.3)
     pool = Pool(broker)
     # What a test looks at is not to be lost on the way.
     pool.redis = client_of(Endpoint.parse(server.url))
@@ -113,7 +113,7 @@ async def test_a_dead_redis_is_unavailable_at_once(far: Pool, server: EmbeddedRe
 
 
 async def test_patience_outlasts_a_restart_and_finds_everything(proxy: Proxy, server: EmbeddedRedis) -> None:
-    broker = Broker(Endpoint.parse(proxy.url), timeout_s=0.3, patience_s=30)
+    broker = OpenBroker(Endpoint.parse(proxy.url), timeout_s=0.3, patience_s=30)
     pool = Pool(broker)
     job_id = await pool.queued()
     server.kill()

@@ -13,7 +13,6 @@ import pytest
 import redis
 
 from penstock.broker import holding
-from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint, client_of
 from penstock.broker.embedded import ServerBinary
 from penstock.broker.subscription import Subscription
@@ -23,6 +22,7 @@ from penstock.job import State
 from tests.eventual import until
 from tests.harness.processes import free_port
 from tests.integration.broker.pool import POOL, Pool
+from tests.integration.open_broker import OpenBroker
 from tests.servers import SERVERS
 from tests.waiting import eventually
 
@@ -69,7 +69,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 
 async def _passes_a_job(url: str, plain: str = "") -> None:
     """`plain` leads to the same server, for what the test looks at."""
-    broker = Broker(Endpoint.parse(url), timeout_s=2.0)
+    broker = OpenBroker(Endpoint.parse(url), timeout_s=2.0)
     client = client_of(Endpoint.parse(plain or url))
     heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     connected = asyncio.Event()

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.broker.funnel import Funnel
@@ -19,11 +18,12 @@ from penstock.broker.submission import Accepted, Exists, LaneFull, enqueue
 from penstock.errors import BrokerFullError, BrokerUnavailableError
 from penstock.job import JobClass, NewJob
 from penstock.request import Api
+from tests.integration.open_broker import OpenBroker
 
 
 @pytest.fixture
-async def broker(own_redis: EmbeddedRedis) -> AsyncIterator[Broker]:
-    it = Broker(Endpoint.parse(own_redis.url))
+async def broker(own_redis: EmbeddedRedis) -> AsyncIterator[OpenBroker]:
+    it = OpenBroker(Endpoint.parse(own_redis.url))
     yield it
     await it.close()
 
@@ -47,7 +47,7 @@ def submit(number: int, max_jobs: int = 0) -> Call[Accepted | Exists | LaneFull]
     return enqueue(job(number), max_jobs=max_jobs, max_bytes=0)
 
 
-async def test_each_call_gets_its_own_answer(broker: Broker) -> None:
+async def test_each_call_gets_its_own_answer(broker: OpenBroker) -> None:
     funnel = Funnel(broker, 2.0)
     calls = [submit(number, 150) for number in (*range(200), 0)]
     answers = await asyncio.gather(*(funnel.run(call) for call in calls))
@@ -55,7 +55,7 @@ async def test_each_call_gets_its_own_answer(broker: Broker) -> None:
     assert [type(answer) for answer in answers] == [Accepted] * 150 + [LaneFull] * 50 + [Exists]
 
 
-async def test_at_the_memory_limit_each_is_told(broker: Broker) -> None:
+async def test_at_the_memory_limit_each_is_told(broker: OpenBroker) -> None:
     await broker.client.config_set("maxmemory", 1)
     funnel = Funnel(broker, 2.0)
     calls = [submit(number) for number in range(3)]
@@ -65,7 +65,9 @@ async def test_at_the_memory_limit_each_is_told(broker: Broker) -> None:
     assert await broker.client.dbsize() == 0
 
 
-async def test_a_silent_server_holds_nobody_longer_than_the_deadline(broker: Broker, own_redis: EmbeddedRedis) -> None:
+async def test_a_silent_server_holds_nobody_longer_than_the_deadline(
+    broker: OpenBroker, own_redis: EmbeddedRedis
+) -> None:
     funnel = Funnel(broker, 0.3)
     await funnel.run(submit(0))
     assert own_redis.pid is not None
@@ -83,7 +85,7 @@ async def test_a_silent_server_holds_nobody_longer_than_the_deadline(broker: Bro
     assert took_s < 0.6
 
 
-async def test_after_an_outage_the_next_call_succeeds(broker: Broker, own_redis: EmbeddedRedis) -> None:
+async def test_after_an_outage_the_next_call_succeeds(broker: OpenBroker, own_redis: EmbeddedRedis) -> None:
     funnel = Funnel(broker, 2.0)
     own_redis.kill()
     with pytest.raises(BrokerUnavailableError):
@@ -94,7 +96,7 @@ async def test_after_an_outage_the_next_call_succeeds(broker: Broker, own_redis:
     assert isinstance(answer, Accepted)
 
 
-async def test_a_call_that_is_cancelled_before_its_turn_is_not_made(broker: Broker) -> None:
+async def test_a_call_that_is_cancelled_before_its_turn_is_not_made(broker: OpenBroker) -> None:
     funnel = Funnel(broker, 2.0)
     running = asyncio.create_task(funnel.run(submit(0)))
     await asyncio.sleep(0)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from penstock.broker import holding, leading
-from penstock.broker.client import Broker
 from penstock.job import State
 from tests.eventual import until
 from tests.integration.broker.pool import LEADER, POOL, Pool
+from tests.integration.open_broker import OpenBroker
 
 
 async def _beat(pool: Pool, instance: str, state: str = "ready") -> str:
@@ -18,7 +18,7 @@ async def _worker(pool: Pool, instance: str) -> dict[bytes, bytes]:
     return record
 
 
-async def test_one_leads_until_its_lease_runs_out(broker: Broker) -> None:
+async def test_one_leads_until_its_lease_runs_out(broker: OpenBroker) -> None:
     pool = Pool(broker)
     assert await broker.run(leading.lead(POOL, "scheduler:1", 200))
     assert not await pool.lead("scheduler:2")
@@ -26,7 +26,7 @@ async def test_one_leads_until_its_lease_runs_out(broker: Broker) -> None:
     assert not await pool.lead("scheduler:1")
 
 
-async def test_a_leader_renews_its_lease(broker: Broker) -> None:
+async def test_a_leader_renews_its_lease(broker: OpenBroker) -> None:
     keys = Pool(broker).keys
     assert await broker.run(leading.lead(POOL, "scheduler:1", 1000))
     assert await broker.run(leading.lead(POOL, "scheduler:1", 90_000))
@@ -97,7 +97,7 @@ async def test_a_beat_renews_the_lease_and_tells_the_state(pool: Pool) -> None:
     assert (record[b"beat"], record[b"state"], record[b"stats"]) == (b"1", b"draining", b"{}")
 
 
-async def test_the_bell_rings_for_a_new_leader_and_not_for_its_renewals(broker: Broker) -> None:
+async def test_the_bell_rings_for_a_new_leader_and_not_for_its_renewals(broker: OpenBroker) -> None:
     pool = Pool(broker)
     await pool.lead()
     assert await pool.redis.llen(pool.keys.bell) == 1

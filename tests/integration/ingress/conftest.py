@@ -8,11 +8,11 @@ import httpx
 import msgspec
 import pytest
 
-from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.settings import EngineName, IngressSettings, ModelSettings, PoolSettings, RedisSettings, Settings
 from tests.integration.ingress.fake_worker import POOL, FakeWorker
 from tests.integration.ingress.serving import Serving, serving
+from tests.integration.open_broker import OpenBroker
 
 
 class Serve(Protocol):
@@ -59,7 +59,7 @@ async def client(ingress: Serving) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def worker(redis_url: str) -> AsyncIterator[FakeWorker]:
-    it = FakeWorker(Broker(Endpoint.parse(redis_url)))
+    it = FakeWorker(OpenBroker(Endpoint.parse(redis_url)))
     await it.start()
     yield it
     await it.stop()

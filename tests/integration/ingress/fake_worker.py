@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from penstock.broker.client import Broker
 from penstock.broker.holding import Claimed, Held, claim, emit, finish, register
 from penstock.broker.keys import PoolKeys
 from penstock.broker.leading import assign, lead
@@ -16,6 +15,7 @@ from penstock.errors import EngineFailedError
 from penstock.frames import Delta, End, Failure, Generated, Result, encode_frame
 from penstock.job import State
 from tests.eventual import until
+from tests.integration.open_broker import OpenBroker
 
 POOL = "sim"
 _TOKEN = "leader:1"
@@ -42,7 +42,7 @@ class Hand:
 class FakeWorker:
     """One instance of the pool."""
 
-    def __init__(self, broker: Broker, instance: str = "w.1") -> None:
+    def __init__(self, broker: OpenBroker, instance: str = "w.1") -> None:
         self.broker = broker
         self.instance = instance
         self.keys = PoolKeys(POOL)

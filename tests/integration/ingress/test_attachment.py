@@ -6,7 +6,6 @@ import asyncio
 
 import httpx
 
-from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.broker.tail import Attach
 from penstock.frames import Delta, encode_frame
@@ -14,6 +13,7 @@ from penstock.job import State
 from tests.integration.ingress.conftest import Serve
 from tests.integration.ingress.fake_worker import FakeWorker
 from tests.integration.ingress.serving import CHAT, Serving, begun, joined
+from tests.integration.open_broker import OpenBroker
 
 
 async def test_a_lost_frame_is_asked_for_and_nothing_is_missing(client: httpx.AsyncClient, worker: FakeWorker) -> None:
@@ -110,7 +110,7 @@ async def test_an_unreadable_frame_is_passed_over(ingress: Serving, worker: Fake
 async def test_a_stream_follows_its_job_to_another_worker(ingress: Serving, worker: FakeWorker, redis_url: str) -> None:
     async with begun(ingress.client, worker, "a") as (sse, hand):
         await worker.redis.hset(worker.keys.job(hand.held.job), "worker", "w.2")
-        other = FakeWorker(Broker(Endpoint.parse(redis_url)), "w.2")
+        other = FakeWorker(OpenBroker(Endpoint.parse(redis_url)), "w.2")
         asked = await other.controls()
         await other.stop()
         await worker.redis.hset(worker.keys.job(hand.held.job), "worker", "w.1")

@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.settings import RedisSettings, Settings
 from tests.eventual import until
 from tests.integration.ingress.fake_worker import FakeWorker
 from tests.integration.ingress.serving import CHAT, Serving, begun, joined, serving
+from tests.integration.open_broker import OpenBroker
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ async def fragile(settings: Settings, own_redis: EmbeddedRedis) -> AsyncIterator
 
 @pytest.fixture
 async def fragile_worker(own_redis: EmbeddedRedis) -> AsyncIterator[FakeWorker]:
-    it = FakeWorker(Broker(Endpoint.parse(own_redis.url), patience_s=5.0))
+    it = FakeWorker(OpenBroker(Endpoint.parse(own_redis.url), patience_s=5.0))
     await it.start()
     yield it
     await it.stop()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.broker.client import Broker
 from tests.integration.broker.pool import Pool
+from tests.integration.open_broker import OpenBroker
 
 
 @pytest.fixture
-def pool(broker: Broker) -> Pool:
+def pool(broker: OpenBroker) -> Pool:
     """Nobody leads it, nobody works."""
     return Pool(broker)

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from penstock.broker import holding
-from penstock.broker.client import Broker
 from penstock.errors import BrokerUnavailableError
 from penstock.frames import Delta, Generated, decode_frame, encode_frame
 from penstock.settings import EngineName, PoolSettings, SchedulerSettings
@@ -19,6 +18,7 @@ from scheduler.leader import Candidate
 from scheduler.term import rest
 from tests.eventual import until
 from tests.integration.broker.pool import POOL, Pool
+from tests.integration.open_broker import OpenBroker
 
 #: Short enough that a test need not wait long for what takes its time.
 LEASE_TTL_S = 0.6
@@ -33,7 +33,7 @@ def pool_settings(**changes: Any) -> PoolSettings:
 
 @asynccontextmanager
 async def scheduling(
-    broker: Broker, *, settings: PoolSettings | None = None, reconcile_s: float = 60.0
+    broker: OpenBroker, *, settings: PoolSettings | None = None, reconcile_s: float = 60.0
 ) -> AsyncIterator[Candidate]:
     """A scheduler at work in this process; given a chance to lead by whoever has the lease."""
     candidate = Candidate(broker, POOL, settings or pool_settings(), ttl_s=LEADER_TTL_S)
@@ -94,7 +94,7 @@ async def working(pool: Pool, instance: str, **how: Any) -> AsyncIterator[StageW
 
 
 @asynccontextmanager
-async def listening(broker: Broker, channel: str) -> AsyncIterator[Callable[[], Awaitable[Delta]]]:
+async def listening(broker: OpenBroker, channel: str) -> AsyncIterator[Callable[[], Awaitable[Delta]]]:
     """Subscribes to a channel; calling what it gives waits for the next delta."""
     async with broker.client.pubsub() as ears:
         await ears.subscribe(channel)

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from penstock.broker import observing, submission
-from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.broker.holding import Claimed, checkpoint
@@ -18,6 +17,7 @@ from penstock.job import State
 from penstock.settings import RedisSettings
 from tests.eventual import until
 from tests.integration.broker.pool import POOL, Pool, tokens
+from tests.integration.open_broker import OpenBroker
 from tests.integration.scheduler.stage import (
     LEASE_TTL_S,
     inbox_of,
@@ -147,7 +147,7 @@ async def test_an_instance_that_redis_forgot_gives_its_jobs_back(pool: Pool) -> 
 async def test_nobody_is_lost_because_redis_was_away(data_dir: Path) -> None:
     server = EmbeddedRedis(RedisSettings(data_dir=data_dir))
     server.start()
-    broker = Broker(Endpoint.parse(server.url))
+    broker = OpenBroker(Endpoint.parse(server.url))
     pool = Pool(broker)
     try:
         async with working(pool, "w.1") as worker, scheduling(broker):
@@ -172,7 +172,7 @@ async def _pass_a_lease() -> None:
     await asyncio.sleep(LEASE_TTL_S * 1.5)
 
 
-async def _is_away(broker: Broker) -> bool:
+async def _is_away(broker: OpenBroker) -> bool:
     try:
         await broker.ask(observing.clock_ms())
     except BrokerUnavailableError:

@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from penstock.broker.client import Broker
 from tests.integration.broker.pool import Pool
+from tests.integration.open_broker import OpenBroker
 from tests.integration.workers.workplace import Ear, Hand, engine
 
 
 @pytest.fixture
-async def pool(broker: Broker) -> Pool:
+async def pool(broker: OpenBroker) -> Pool:
     pool = Pool(broker)
     assert await pool.lead()
     return pool
 
 
 @pytest.fixture
-async def ear(broker: Broker) -> AsyncIterator[Ear]:
+async def ear(broker: OpenBroker) -> AsyncIterator[Ear]:
     ear = Ear(broker)
     await ear.listen()
     yield ear

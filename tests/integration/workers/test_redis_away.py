@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.job import State
 from tests.integration.broker.pool import Pool
+from tests.integration.open_broker import OpenBroker
 from tests.integration.workers.workplace import SLOW, Hand, body, ended, engine, tokens_of, under_way
 
 Hire = Callable[..., Hand]
@@ -25,8 +25,8 @@ def redis_url(own_redis: EmbeddedRedis) -> str:
 
 
 @pytest.fixture
-async def broker(redis_url: str) -> AsyncIterator[Broker]:
-    broker = Broker(Endpoint.parse(redis_url), timeout_s=5.0, patience_s=10.0)
+async def broker(redis_url: str) -> AsyncIterator[OpenBroker]:
+    broker = OpenBroker(Endpoint.parse(redis_url), timeout_s=5.0, patience_s=10.0)
     yield broker
     await broker.close()
 

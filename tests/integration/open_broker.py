@@ -1,0 +1,23 @@
+"""A broker that tests can look behind."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from penstock.broker.client import Broker
+from penstock.broker.connections import client_of
+
+
+class OpenBroker(Broker):
+    """A Broker that offers plain commands too."""
+
+    @cached_property
+    def client(self) -> Any:
+        """A redis-py client; its annotations mix its two clients up."""
+        return client_of(self._endpoint)
+
+    async def close(self) -> None:
+        await super().close()
+        if "client" in vars(self):
+            await self.client.aclose()
