@@ -39,7 +39,9 @@ def test_make_up_prints_a_curl_line_that_works_and_ends_at_ctrl_c(words: tuple[s
             os.killpg(make.pid, signal.SIGINT)
             make.wait(60)
 
-        assert f"http://127.0.0.1:{port} (models: {model})" in log.read_text()
+        told = log.read_text()
+        assert f"http://127.0.0.1:{port} (models: {model})" in told
+        assert not [line for line in told.splitlines() if "[error" in line or "Traceback" in line], told
         assert said.startswith("data: {")
         assert said.endswith("data: [DONE]\n\n")
         assert (folder / "data").is_dir()

@@ -89,7 +89,9 @@ class VllmEngine:
             self._steps = None
         if self._session is not None:
             session, self._session = self._session, None
-            await asyncio.get_running_loop().run_in_executor(self._loader, session.core.close)
+            # Two errands: in between, the loop closes the sockets.
+            for errand in (session.core.end, session.core.release):
+                await asyncio.get_running_loop().run_in_executor(self._loader, errand)
         self._loader.shutdown(wait=False)
 
     def _alive(self) -> Session:

@@ -85,10 +85,13 @@ class Core:
         """Have EngineCore forget requests; unknown ids do no harm."""
         await self._client.abort_requests_async(list(ids))
 
-    def close(self) -> None:
-        """End EngineCore, after a grace by force. Blocks, meanwhile the event loop must run to close the sockets."""
+    def end(self) -> None:
+        """End EngineCore, after a grace by force; its sockets are closed by the event loop then. Blocks."""
         self._client.shutdown(timeout=_STOP_GRACE_S)
         self.renderer.shutdown()
+
+    def release(self) -> None:
+        """Free what the sockets needed: once they are closed, or the event loop still reads from them. Blocks."""
         self._client.resources.ctx.term()
 
 
