@@ -65,6 +65,7 @@ class Ear:
         self.stream = f"s:{self.channel}"
         self.final = f"f:{self.channel}"
         self.deltas: list[Delta] = []
+        self._frames: set[bytes] = set()
         self._listens = asyncio.Event()
         self._subscription = Subscription(broker, self.channel, deliver=self._hear, connected=self._listens.set)
         self._news = asyncio.Event()
@@ -106,8 +107,11 @@ class Ear:
         return next(delta.end for delta in self.of(job) if delta.end)
 
     def _hear(self, raw: bytes) -> None:
-        self.deltas += decode_frame(raw).every()
-        self._news.set()
+        # A worker may say a thing twice, as after a server forgot one of several scripts; an ingress drops the second.
+        if raw not in self._frames:
+            self._frames.add(raw)
+            self.deltas += decode_frame(raw).every()
+            self._news.set()
 
 
 class Notes(Reporter):
