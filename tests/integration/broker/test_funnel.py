@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.broker.funnel import Funnel
@@ -47,7 +48,7 @@ def submit(number: int, max_jobs: int = 0) -> Call[Accepted | Exists | LaneFull]
     return enqueue(job(number), max_jobs=max_jobs, max_bytes=0)
 
 
-async def test_each_call_gets_its_own_answer(broker: OpenBroker) -> None:
+async def test_each_call_gets_its_own_answer(broker: Broker) -> None:
     funnel = Funnel(broker, 2.0)
     calls = [submit(number, 150) for number in (*range(200), 0)]
     answers = await asyncio.gather(*(funnel.run(call) for call in calls))
@@ -65,9 +66,7 @@ async def test_at_the_memory_limit_each_is_told(broker: OpenBroker) -> None:
     assert await broker.client.dbsize() == 0
 
 
-async def test_a_silent_server_holds_nobody_longer_than_the_deadline(
-    broker: OpenBroker, own_redis: EmbeddedRedis
-) -> None:
+async def test_a_silent_server_holds_nobody_longer_than_the_deadline(broker: Broker, own_redis: EmbeddedRedis) -> None:
     funnel = Funnel(broker, 0.3)
     await funnel.run(submit(0))
     assert own_redis.pid is not None
@@ -85,7 +84,7 @@ async def test_a_silent_server_holds_nobody_longer_than_the_deadline(
     assert took_s < 0.6
 
 
-async def test_after_an_outage_the_next_call_succeeds(broker: OpenBroker, own_redis: EmbeddedRedis) -> None:
+async def test_after_an_outage_the_next_call_succeeds(broker: Broker, own_redis: EmbeddedRedis) -> None:
     funnel = Funnel(broker, 2.0)
     own_redis.kill()
     with pytest.raises(BrokerUnavailableError):

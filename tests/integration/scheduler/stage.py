@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from penstock.broker import holding
+from penstock.broker.client import Broker
 from penstock.errors import BrokerUnavailableError
 from penstock.frames import Delta, Generated, decode_frame, encode_frame
 from penstock.settings import EngineName, PoolSettings, SchedulerSettings
@@ -33,7 +34,7 @@ def pool_settings(**changes: Any) -> PoolSettings:
 
 @asynccontextmanager
 async def scheduling(
-    broker: OpenBroker, *, settings: PoolSettings | None = None, reconcile_s: float = 60.0
+    broker: Broker, *, settings: PoolSettings | None = None, reconcile_s: float = 60.0
 ) -> AsyncIterator[Candidate]:
     """A scheduler at work in this process; given a chance to lead by whoever has the lease."""
     candidate = Candidate(broker, POOL, settings or pool_settings(), ttl_s=LEADER_TTL_S)

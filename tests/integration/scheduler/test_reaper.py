@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from penstock.broker import observing, submission
+from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.broker.holding import Claimed, checkpoint
@@ -172,7 +173,7 @@ async def _pass_a_lease() -> None:
     await asyncio.sleep(LEASE_TTL_S * 1.5)
 
 
-async def _is_away(broker: OpenBroker) -> bool:
+async def _is_away(broker: Broker) -> bool:
     try:
         await broker.ask(observing.clock_ms())
     except BrokerUnavailableError:

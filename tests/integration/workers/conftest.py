@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from penstock.broker.client import Broker
 from tests.integration.broker.pool import Pool
 from tests.integration.open_broker import OpenBroker
 from tests.integration.workers.workplace import Ear, Hand, engine
@@ -20,7 +21,7 @@ async def pool(broker: OpenBroker) -> Pool:
 
 
 @pytest.fixture
-async def ear(broker: OpenBroker) -> AsyncIterator[Ear]:
+async def ear(broker: Broker) -> AsyncIterator[Ear]:
     ear = Ear(broker)
     await ear.listen()
     yield ear
