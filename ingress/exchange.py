@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from penstock.telemetry.tracing import Span
 
 JOB_ID_HEADER = "x-penstock-job-id"
+IGNORED_HEADER = "x-penstock-ignored"
 _KEY = "exchange"
+_MAX_NAMED = 20
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 #: The metrics' label of requests that name no model.
 NO_MODEL = "-"
 
@@ -33,6 +37,8 @@ class Exchange(Struct):
     job_id: str | None = None
     #: Where its job goes.
     pool: str | None = None
+    #: Names in the request's body that mean nothing here.
+    ignored: list[str] = []
     span: Span | None = None
     #: Of the response, once it has begun.
     status: int | None = None
@@ -57,7 +63,8 @@ class Exchange(Struct):
     @property
     def headers(self) -> dict[str, str]:
         """What every response has."""
-        return {JOB_ID_HEADER: self.job_id} if self.job_id else {}
+        headers = {JOB_ID_HEADER: self.job_id} if self.job_id else {}
+        return headers | {IGNORED_HEADER: _named(self.ignored)} if self.ignored else headers
 
     def trace_end(self, end: End) -> None:
         """Put the job's end into the span."""
@@ -70,3 +77,8 @@ class Exchange(Struct):
                     spans.USAGE_CACHED_TOKENS: end.cached_tokens,
                 }
             )
+
+
+def _named(fields: list[str]) -> str:
+    """Names of fields as a header's value; a client may have written anything into them."""
+    return ", ".join(name if _NAME.fullmatch(name) else "?" for name in fields[:_MAX_NAMED])

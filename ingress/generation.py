@@ -15,7 +15,8 @@ from ingress.responses import StreamedAnswer, WholeAnswer
 from ingress.stream import Stream
 from ingress.submit import Order, new_order, submit
 from ingress.tokenizers import model_not_found
-from penstock.request import Api, ChatBody, CompletionBody, is_rich, parse
+from penstock.errors import InvalidRequestError
+from penstock.request import Api, ChatBody, CompletionBody, ignored_fields, is_rich, parse
 from penstock.telemetry import spans, tracing
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def _order(request: Request, api: Api, raw: bytes, body: ChatBody | CompletionBo
     if pool is None:
         raise model_not_found(body.model)
     exchange.model, exchange.pool = body.model, pool
+    exchange.ignored = ignored_fields(api, raw)
+    _check_choices(context.settings.pools[pool], body)
     exchange.span = _span(request, exchange, api, body)
     order = new_order(
         context,
@@ -84,7 +87,13 @@ def _order(request: Request, api: Api, raw: bytes, body: ChatBody | CompletionBo
 
 def _is_rich(pool: PoolSettings, body: ChatBody | CompletionBody) -> bool:
     """Whether an answer is more than one run of text: by what is asked for, or because the model reasons first."""
-    return is_rich(body) or (pool.separates_reasoning and isinstance(body, ChatBody))
+    return is_rich(body, calls_tools=pool.calls_tools, separates_reasoning=pool.separates_reasoning)
+
+
+def _check_choices(pool: PoolSettings, body: ChatBody | CompletionBody) -> None:
+    """Each choice takes a slot of its worker. Raises InvalidRequestError."""
+    if (body.n or 1) > pool.slots:
+        raise InvalidRequestError(f"n is {body.n}, and a worker of this model has {pool.slots} slots.", param="n")
 
 
 def _span(request: Request, exchange: Exchange, api: Api, body: ChatBody | CompletionBody) -> Span:

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 from penstock.errors import ModelNotFoundError
 from penstock.hf_tokenizer import HfTokenizer
+from penstock.settings import EngineName
 from penstock.sim_tokenizer import SimulatedTokenizer
 
 if TYPE_CHECKING:
     from penstock.settings import PoolSettings, Settings
     from penstock.tokenizer import Tokenizer
+
+#: What a simulated engine has unless it is told otherwise.
+SIMULATED_CONTEXT_TOKENS = 8192
 
 
 class Tokenizers:
@@ -54,11 +58,15 @@ def model_not_found(model: str | None) -> ModelNotFoundError:
 
 def max_model_len(pool: PoolSettings) -> int | None:
     """The context length in tokens, where the configuration or the model's folder tells it."""
-    limit = pool.options.get("max_model_len")
+    options = pool.options
+    limit = (options.get("engine_args") or {}).get("max_model_len") or options.get("max_model_len")
+    if limit is None and pool.engine is EngineName.SIMULATED:
+        limit = SIMULATED_CONTEXT_TOKENS
     if limit is None and pool.model is not None:
-        limit = json.loads((pool.model / "config.json").read_text()).get("max_position_embeddings")
+        config = json.loads((pool.model / "config.json").read_text())
+        limit = (config.get("text_config") or config).get("max_position_embeddings")
     return limit if isinstance(limit, int) else None
 
 
 def _load(pool: PoolSettings) -> Tokenizer:
-    return SimulatedTokenizer() if pool.model is None else HfTokenizer(pool.model)
+    return SimulatedTokenizer() if pool.model is None else HfTokenizer(pool.model, pool.options.get("chat_template"))

@@ -11,6 +11,7 @@ from tokenizers.decoders import ByteLevel
 
 from penstock.byte_stream import ByteStream
 from penstock.chat_template import ChatTemplate
+from penstock.conversation import Conversation
 from penstock.errors import InvalidRequestError, SettingsError
 from penstock.hf_streams import BytePieces, VocabularyStream
 
@@ -27,11 +28,11 @@ class HfTokenizer:
     generation_config.json; all but the first may be absent. Raises SettingsError if the folder is unusable.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, chat_template: str | None = None) -> None:
         folder = Path(folder)
         config = _json(folder / "tokenizer_config.json")
         special_tokens = _special_tokens(_json(folder / "special_tokens_map.json") | config)
-        source = _template_source(folder, config)
+        source = chat_template or _template_source(folder, config)
         self._template = None if source is None else ChatTemplate(source, special_tokens)
         self._vocabulary = _vocabulary(folder)
         self._eos_ids = _eos_ids(folder, self._vocabulary, special_tokens.get("eos_token"))
@@ -42,11 +43,22 @@ class HfTokenizer:
         """Tokens that end a generation: the tokenizer's own and those the generation config adds."""
         return self._eos_ids
 
-    def chat(self, messages: Sequence[dict[str, Any]], **template_kwargs: Any) -> list[int]:
+    def chat(self, conversation: Conversation) -> list[int]:
         """Render a conversation with the model's template and encode it. Raises InvalidRequestError."""
         if self._template is None:
             raise InvalidRequestError("This model has no chat template: use /v1/completions.", param="model")
-        return self.encode(self._template.render(messages, **template_kwargs), special=False)
+        text = self._template.render(
+            conversation.messages,
+            **conversation.variables,
+            tools=conversation.tools,
+            documents=conversation.documents,
+            add_generation_prompt=conversation.add_generation_prompt,
+        )
+        return self.encode(text, special=conversation.add_special_tokens)
+
+    def names(self, ids: Sequence[int]) -> list[str]:
+        """The vocabulary's names of tokens."""
+        return [self._vocabulary.id_to_token(id_) or "" for id_ in ids]
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
         """Token ids of a text; `special` adds the model's begin-of-text token."""

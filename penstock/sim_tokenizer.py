@@ -6,10 +6,11 @@ import re
 from functools import lru_cache
 from itertools import product
 from string import ascii_lowercase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from penstock.byte_stream import ByteStream, as_piece
 from penstock.chat_content import with_plain_content
+from penstock.conversation import Conversation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,13 +45,13 @@ class SimulatedTokenizer:
         """The one token that ends a generation."""
         return frozenset((EOS_ID,))
 
-    def chat(self, messages: Sequence[dict[str, Any]], **template_kwargs: Any) -> list[int]:
+    def chat(self, conversation: Conversation) -> list[int]:
         """Encode `role:content` lines. Raises InvalidRequestError for content that is not text.
 
         The next turn's prompt begins with the tokens of this one's prompt and answer, as prefix caches like it.
         """
-        lines = [f"{message['role']}:{message['content']}\n" for message in with_plain_content(messages)]
-        if template_kwargs.get("add_generation_prompt", True):
+        lines = [f"{message['role']}:{message['content']}\n" for message in with_plain_content(conversation.messages)]
+        if conversation.add_generation_prompt:
             lines.append("assistant:")
         return self.encode("".join(lines))
 
@@ -69,6 +70,10 @@ class SimulatedTokenizer:
         """The text of token ids; bytes that are no text become U+FFFD, and unknown tokens have none."""
         spelling_of = _SPELLING_OF[skip_special]
         return b"".join(spelling_of.get(id_, b"") for id_ in ids).decode(errors="replace")
+
+    def names(self, ids: Sequence[int]) -> list[str]:
+        """The spellings of tokens."""
+        return [self.decode([id_], skip_special=False) for id_ in ids]
 
     def stream(self, *, skip_special: bool = True, prompt: Sequence[int] = ()) -> TokenStream:  # noqa: ARG002
         """A fresh incremental decoder; what came before makes no difference to this vocabulary."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
+
+from penstock.conversation import Conversation
 
 
 class TokenStream(Protocol):
@@ -20,8 +22,11 @@ class Tokenizer(Protocol):
     def eos_ids(self) -> frozenset[int]:
         """Tokens that end a generation."""
 
-    def chat(self, messages: Sequence[dict[str, Any]], **template_kwargs: Any) -> list[int]:
+    def chat(self, conversation: Conversation) -> list[int]:
         """Render a conversation with the model's template and encode it. Raises InvalidRequestError."""
+
+    def names(self, ids: Sequence[int]) -> list[str]:
+        """The vocabulary's names of tokens."""
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
         """Token ids of a text; `special` adds the model's begin-of-text token."""

@@ -13,7 +13,7 @@ from penstock.job import JobClass
 from penstock.request import Api, ChatBody
 from workers.answer import Answer, PlainAnswer, RichAnswer
 from workers.engine.base import Finish, Generation
-from workers.engine.rich import RichEngine, RichRequest
+from workers.engine.rich import Prompt, RichEngine, RichRequest
 from workers.retrace import Retrace
 from workers.run import NO_TOKEN
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 #: Longer prompts are encoded in a thread, for they would hold up every stream of their worker.
 _LONG_BODY_BYTES = 16 << 10
 _PRIORITIES = {JobClass.INTERACTIVE: 0, JobClass.STANDARD: 1, JobClass.BATCH: 2}
-_RESERVED = {"self", "messages"}
 _RESPONSE_PREFIXES = {Api.CHAT: "chatcmpl", Api.COMPLETION: "cmpl"}
 
 
@@ -53,16 +52,32 @@ def is_quick(claimed: Claimed) -> bool:
 
 async def plan(claimed: Claimed, body: Body, id_: str, engine: Engine, trace: dict[str, str]) -> Plan:
     """Encode the prompt and replay what former workers generated. Raises InvalidRequestError."""
-    if claimed.is_rich:
-        return await _rich(claimed, id_, engine, is_streamed=bool(body.stream))
     if is_quick(claimed):
-        return _plain(claimed, body, id_, engine.tokenizer, trace)
-    return await asyncio.to_thread(_plain, claimed, body, id_, engine.tokenizer, trace)
+        return _plain(claimed, body, id_, engine, trace)
+    if not claimed.is_rich:
+        return await asyncio.to_thread(_plain, claimed, body, id_, engine, trace)
+    if len(claimed.body) <= _LONG_BODY_BYTES:
+        found = prompts(body, engine)
+    else:
+        found = await asyncio.to_thread(prompts, body, engine)
+    return await _rich(claimed, body, id_, engine, found)
 
 
-def _plain(claimed: Claimed, body: Body, id_: str, tokenizer: Tokenizer, trace: dict[str, str]) -> Plan:
-    sampling = request.sampling(body)
-    prompt = _prompt(body, tokenizer)
+def prompts(body: Body, engine: Engine) -> list[Prompt]:
+    """What the model is to continue, the same for plain answers and rich ones. Raises InvalidRequestError."""
+    tokenizer = engine.tokenizer
+    if isinstance(body, ChatBody):
+        found = [Prompt(tokenizer.chat(request.conversation(body)))]
+    else:
+        found = [_continued(given, body, tokenizer) for given in request.prompts(body)]
+    request.check_vocabulary(body, [prompt.ids for prompt in found], engine.vocabulary_tokens)
+    return [Prompt(request.truncated(prompt.ids, body, engine.context_tokens), prompt.text) for prompt in found]
+
+
+def _plain(claimed: Claimed, body: Body, id_: str, engine: Engine, trace: dict[str, str]) -> Plan:
+    tokenizer = engine.tokenizer
+    prompt = prompts(body, engine)[0].ids
+    sampling = request.fitted(request.sampling(body), body, len(prompt), engine.context_tokens)
     answer = PlainAnswer(tokenizer, sampling, prompt)
     done = claimed.prefix.tokens if sampling.continuable else []
     answer.replay([token for token in done if token != NO_TOKEN])
@@ -83,14 +98,16 @@ def _plain(claimed: Claimed, body: Body, id_: str, tokenizer: Tokenizer, trace: 
     )
 
 
-async def _rich(claimed: Claimed, id_: str, engine: Engine, *, is_streamed: bool) -> Plan:
+async def _rich(claimed: Claimed, body: Body, id_: str, engine: Engine, found: Sequence[Prompt]) -> Plan:
     if not isinstance(engine, RichEngine):
         raise InvalidRequestError("This model's engine gives one choice of plain text only, without tools or logprobs.")
+    for prompt in found:
+        request.fitted(request.sampling(body), body, len(prompt.ids), engine.context_tokens)
     transcript = await engine.open_rich(
         RichRequest(
             id=id_,
-            api=claimed.api,
-            body=claimed.body,
+            body=body,
+            prompts=found,
             response_id=f"{_RESPONSE_PREFIXES[claimed.api]}-{claimed.held.job}",
             created=claimed.created_ms // 1000,
             done=claimed.prefix.tokens,
@@ -99,7 +116,7 @@ async def _rich(claimed: Claimed, id_: str, engine: Engine, *, is_streamed: bool
     )
     return Plan(
         generation=transcript.generation,
-        answer=RichAnswer(transcript, is_streamed=is_streamed),
+        answer=RichAnswer(transcript, is_streamed=bool(body.stream)),
         prompt_tokens=transcript.prompt_tokens,
         retrace=None if transcript.is_continued else _retrace(claimed, separator="\n"),
     )
@@ -109,13 +126,11 @@ def _retrace(claimed: Claimed, separator: str = "") -> Retrace | None:
     return Retrace(claimed.prefix, separator=separator) if claimed.prefix.tokens else None
 
 
-def _prompt(body: Body, tokenizer: Tokenizer) -> list[int]:
-    if isinstance(body, ChatBody):
-        options = dict(body.chat_template_kwargs or {}, add_generation_prompt=body.add_generation_prompt)
-        if reserved := _RESERVED & options.keys():
-            raise InvalidRequestError(f"Not a chat template's option: {reserved.pop()}.", param="chat_template_kwargs")
-        return tokenizer.chat(body.messages, **options)
-    return tokenizer.encode(body.prompt) if isinstance(body.prompt, str) else body.prompt
+def _continued(given: str | list[int], body: CompletionBody, tokenizer: Tokenizer) -> Prompt:
+    if isinstance(given, str):
+        return Prompt(tokenizer.encode(given, special=body.add_special_tokens), given)
+    # What `echo` would show of it.
+    return Prompt(given, tokenizer.decode(given, skip_special=False) if body.echo else None)
 
 
 def _finish_of(done: Sequence[int], sampling: Sampling, tokenizer: Tokenizer) -> Finish | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
@@ -16,7 +17,7 @@ from ingress.replies import json_response
 from ingress.service import Service
 from ingress.tokenizers import max_model_len
 from penstock.errors import InvalidRequestError
-from penstock.request import MAX_TOKEN_ID, check_messages
+from penstock.request import MAX_TOKEN_ID, Api, ChatBody, conversation, parse
 
 if TYPE_CHECKING:
     from penstock.tokenizer import Tokenizer
@@ -34,11 +35,11 @@ class TokenizeBody(Struct, kw_only=True):
 
     model: str | None = None
     prompt: str | None = None
-    messages: Annotated[list[dict[str, Any]], Meta(min_length=1)] | None = None
+    #: Checked with all that goes with it as the body of a chat.
+    messages: msgspec.Raw | None = None
     #: For a text; a conversation's template brings its own.
     add_special_tokens: bool = True
-    add_generation_prompt: bool = True
-    return_token_strs: bool = False
+    return_token_strs: bool | None = None
 
 
 class DetokenizeBody(Struct, kw_only=True):
@@ -49,6 +50,7 @@ class DetokenizeBody(Struct, kw_only=True):
 
 
 _tokenize = msgspec.json.Decoder(TokenizeBody)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _detokenize = msgspec.json.Decoder(DetokenizeBody)
 
 
@@ -58,14 +60,15 @@ async def tokenize(request: Request) -> Response:
     service, raw = await _read(request)
     body = _decode(_tokenize, raw)
     tokenizer = await service.tokenizers.get(body.model)
-    ids = await asyncio.to_thread(_ids, tokenizer, body) if len(raw) >= _LONG_BYTES else _ids(tokenizer, body)
+    work = partial(_ids, tokenizer, body, raw)
+    ids = await asyncio.to_thread(work) if len(raw) >= _LONG_BYTES else work()
     reply: dict[str, Any] = {
         "count": len(ids),
         "max_model_len": max_model_len(service.tokenizers.pool(body.model)),
         "tokens": ids,
     }
     if body.return_token_strs:
-        reply["token_strs"] = [tokenizer.decode([one], skip_special=False) for one in ids]
+        reply["token_strs"] = tokenizer.names(ids)
     return json_response(request, reply)
 
 
@@ -93,10 +96,12 @@ def _decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
         raise InvalidRequestError(f"The request body is not valid JSON: {error}") from None
 
 
-def _ids(tokenizer: Tokenizer, body: TokenizeBody) -> list[int]:
+def _ids(tokenizer: Tokenizer, body: TokenizeBody, raw: bytes) -> list[int]:
     if (body.prompt is None) == (body.messages is None):
         raise InvalidRequestError("Give either a prompt or messages.", param="prompt")
-    if body.messages is not None:
-        check_messages(body.messages)
-        return tokenizer.chat(body.messages, add_generation_prompt=body.add_generation_prompt)
-    return tokenizer.encode(body.prompt or "", special=body.add_special_tokens)
+    if body.prompt is not None:
+        return tokenizer.encode(body.prompt, special=body.add_special_tokens)
+    # A chat names its model; here the only one there is needs no name.
+    named = msgspec.json.encode(_fields.decode(raw) | {"model": body.model or ""})
+    chat = parse(Api.CHAT, named)
+    return tokenizer.chat(conversation(chat)) if isinstance(chat, ChatBody) else []

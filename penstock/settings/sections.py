@@ -188,8 +188,13 @@ class PoolSettings(Section, frozen=True):
 
     @property
     def separates_reasoning(self) -> bool:
-        """Whether its engine has a parser for the model's reasoning: the one option that an ingress has to know."""
+        """Whether its engine has a parser for the model's reasoning."""
         return bool(self.options.get("reasoning_parser"))
+
+    @property
+    def calls_tools(self) -> bool:
+        """Whether its engine has a parser for the model's tool calls."""
+        return bool(self.options.get("tool_parser"))
 
 
 class SchedulerSettings(Section, frozen=True):

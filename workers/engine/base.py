@@ -96,6 +96,14 @@ class Engine(Protocol):
     def tokenizer(self) -> Tokenizer:
         """Text to ids and back, for the loaded model."""
 
+    @property
+    def context_tokens(self) -> int:
+        """Prompt and generated tokens that fit together; known once it has started."""
+
+    @property
+    def vocabulary_tokens(self) -> int:
+        """How many token ids there are; known once it has started."""
+
     async def start(self, sink: StepSink) -> EngineInfo:
         """Load the model and warm it up; afterwards `sink` receives every step. Raises EngineStartError."""
 

@@ -8,20 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
-from penstock.request import Api
+from penstock.request import ChatBody, CompletionBody
 from workers.engine.base import Finish, Generation, Output
+
+
+class Prompt(NamedTuple):
+    """What a model is to continue."""
+
+    ids: Sequence[int]
+    #: As the client wrote it, or as `echo` shows it.
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RichRequest:
-    """A request body as the client sent it, and what must be the same on every worker that answers it."""
+    """A checked request, and what must be the same on every worker that answers it."""
 
     #: Names the generation in the engine.
     id: str
-    api: Api
-    body: bytes
+    body: ChatBody | CompletionBody
+    #: One of a chat, one or more of a completion.
+    prompts: Sequence[Prompt]
     #: `id` and `created` (unix seconds) of the response and each of its chunks.
     response_id: str
     created: int

@@ -9,8 +9,9 @@ import pytest
 
 from penstock.frames import Generated, encode_generated
 from penstock.job import State
+from penstock.request import sampling
 from tests.integration.broker.pool import Pool
-from tests.integration.workers.workplace import QUICK, Ear, Hand, body, ended, prompt_and_sampling, tokens_of
+from tests.integration.workers.workplace import QUICK, Ear, Hand, body, ended, tokens_of
 from workers.engine.base import Finish, Generation, Output
 from workers.engine.rich import RichRequest
 from workers.engine.simulated import SimulatedEngine
@@ -56,9 +57,10 @@ class RichSimulatedEngine(SimulatedEngine):
 
     async def open_rich(self, request: RichRequest) -> TokenChunks:
         self.requests.append(request)
-        prompt, sampling = prompt_and_sampling(request.body)
         done: Sequence[int] = request.done if self._continues else ()
-        return TokenChunks(request, Generation(id=request.id, prompt=prompt, sampling=sampling, done=done))
+        prompt, chosen = request.prompts[0].ids, sampling(request.body)
+        generation = Generation(id=request.id, prompt=prompt, sampling=chosen, done=done)
+        return TokenChunks(request, generation)
 
 
 def chunks(job: str, count: int) -> list[str]:

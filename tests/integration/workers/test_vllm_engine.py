@@ -13,6 +13,7 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from penstock.errors import ContextLengthError, EngineDeadError, EngineStartError, InvalidRequestError
+from penstock.request import Constraint
 from tests.integration.workers.vllm_bench import COMPACT, DEADLINE_S, MODEL, Bench, Recorder, served
 from workers.engine.base import Finish
 from workers.engine.vllm import VllmEngine, VllmSettings
@@ -107,21 +108,37 @@ async def test_a_prompt_longer_than_the_context_is_refused_with_the_limit(bench:
         await bench.engine.submit(bench.generation("word " * 2 * MAX_LEN))
 
 
-async def test_a_completion_that_cannot_fit_is_refused_with_the_limit(bench: Bench) -> None:
-    with pytest.raises(ContextLengthError, match=f"{MAX_LEN} tokens"):
-        await bench.engine.submit(bench.generation(max_tokens=MAX_LEN))
+async def test_a_completion_ends_where_the_context_does(bench: Bench) -> None:
+    prompt = "word " * (MAX_LEN - 20)
+    generation = bench.generation(prompt, max_tokens=MAX_LEN)
+    await bench.engine.submit(generation)
+    assert (await bench.recorder.end(generation.id)).finish is Finish.LENGTH
+    assert len(generation.prompt) + len(bench.recorder.tokens[generation.id]) == MAX_LEN
 
 
-@pytest.mark.parametrize("wrong", [{"logit_bias": {10**6: 1.0}}, {"json_schema": {"type": "nonsense"}}], ids=str)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"logit_bias": {10**6: 1.0}},
+        {"constraint": Constraint("json", {"type": "nonsense"}, "response_format")},
+        {"constraint": Constraint("regex", "[", "structured_outputs")},
+        {"constraint": Constraint("grammar", "root ::= (", "structured_outputs")},
+    ],
+    ids=str,
+)
 async def test_what_the_model_cannot_do_is_the_clients_fault(bench: Bench, wrong: dict[str, Any]) -> None:
-    with pytest.raises(InvalidRequestError):
+    with pytest.raises(InvalidRequestError) as caught:
         await bench.engine.submit(bench.generation(**wrong))
+    assert "xgrammar" not in caught.value.message
+    assert caught.value.param == (wrong["constraint"].field if "constraint" in wrong else "logit_bias")
     assert await bench.tokens(max_tokens=2)
 
 
 async def test_a_schema_shapes_the_answer(bench: Bench) -> None:
     schema = {"type": "object", "properties": {"big": {"type": "boolean"}}, "required": ["big"]}
-    tokens = await bench.tokens(json_schema=schema, ignore_eos=False, max_tokens=100)
+    tokens = await bench.tokens(
+        constraint=Constraint("json", schema, "response_format"), ignore_eos=False, max_tokens=100
+    )
     assert isinstance(json.loads(bench.engine.tokenizer.decode(tokens))["big"], bool)
 
 

@@ -15,7 +15,7 @@ from penstock.broker.keys import ingress_channel
 from penstock.broker.subscription import Subscription
 from penstock.frames import Delta, End, Generated, decode_frame
 from penstock.job import Job, State
-from penstock.request import Api, Sampling, parse, sampling
+from penstock.request import Api, ChatBody, Sampling, conversation, parse, sampling
 from penstock.settings import EngineName, PoolSettings
 from penstock.sim_tokenizer import SimulatedTokenizer
 from tests.integration.broker.pool import POOL, Pool
@@ -38,7 +38,8 @@ def body(text: str = "Hello", **options: Any) -> bytes:
 
 def prompt_and_sampling(raw: bytes) -> tuple[list[int], Sampling]:
     request = parse(Api.CHAT, raw)
-    return SimulatedTokenizer().chat(json.loads(raw)["messages"]), sampling(request)
+    assert isinstance(request, ChatBody)
+    return SimulatedTokenizer().chat(conversation(request)), sampling(request)
 
 
 def text_of(raw: bytes, settings: SimulatedSettings = QUICK) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from penstock.conversation import Conversation
 from penstock.errors import InvalidRequestError
 from penstock.frames import Generated
 from penstock.job import JobClass
@@ -33,7 +34,8 @@ async def planned(raw: bytes, api: Api = Api.CHAT, **changes: Any) -> Plan:
 
 async def test_a_chat_is_rendered_and_carries_trace_and_priority() -> None:
     result = await planned(chat(max_tokens=3), job_class=JobClass.BATCH)
-    assert result.generation.prompt == SimulatedTokenizer().chat([{"role": "user", "content": "Hi"}])
+    greeting = Conversation(messages=[{"role": "user", "content": "Hi"}])
+    assert result.generation.prompt == SimulatedTokenizer().chat(greeting)
     assert result.generation.trace == {"traceparent": "00-1"}
     assert result.generation.priority > (await planned(chat())).generation.priority
     assert result.prompt_tokens == len(result.generation.prompt)
@@ -77,6 +79,6 @@ async def test_an_engine_without_rich_answers_says_so() -> None:
 
 
 async def test_a_long_prompt_is_planned_off_the_event_loop() -> None:
-    raw = json.dumps({"model": "sim", "prompt": "word " * 10_000}).encode()
+    raw = json.dumps({"model": "sim", "prompt": SimulatedTokenizer().decode(WORDS) * 1000}).encode()
     assert not is_quick(claimed(body=raw))
-    assert (await planned(raw, Api.COMPLETION)).prompt_tokens > 9_000
+    assert (await planned(raw, Api.COMPLETION)).prompt_tokens == 5000

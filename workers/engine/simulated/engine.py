@@ -11,7 +11,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from penstock.errors import EngineDeadError, EngineStartError
-from penstock.sim_tokenizer import SimulatedTokenizer
+from penstock.sim_tokenizer import VOCABULARY_SIZE, SimulatedTokenizer
 from workers.engine.base import EngineInfo, EngineStats, Finish, Output
 from workers.engine.simulated.injection import requested_failure
 from workers.engine.simulated.latency import prefill_s, step_s
@@ -71,6 +71,16 @@ class SimulatedEngine:
     def tokenizer(self) -> Tokenizer:
         """The simulated vocabulary."""
         return self._tokenizer
+
+    @property
+    def context_tokens(self) -> int:
+        """As it was told."""
+        return self._settings.max_model_len
+
+    @property
+    def vocabulary_tokens(self) -> int:
+        """Of the simulated vocabulary."""
+        return VOCABULARY_SIZE
 
     async def start(self, sink: StepSink) -> EngineInfo:
         """Be ready at once; afterwards `sink` receives every step. Raises EngineStartError if told to fail."""

@@ -16,8 +16,15 @@ def refuse_unfit(generation: Generation, settings: SimulatedSettings) -> None:
     """Raises InvalidRequestError for what cannot be generated, ContextLengthError for a prompt that leaves no room."""
     if generation.sampling.n > 1:
         raise InvalidRequestError("The simulated engine does not support n above 1.", param="n")
-    if generation.sampling.json_schema is not None:
-        raise InvalidRequestError("The simulated engine does not support structured outputs.", param="response_format")
+    constraint = generation.sampling.constraint
+    if constraint is not None:
+        raise InvalidRequestError("The simulated engine does not support structured outputs.", param=constraint.field)
+    for name, value in (
+        ("allowed_token_ids", generation.sampling.allowed_token_ids),
+        ("bad_words", generation.sampling.bad_words),
+    ):
+        if value:
+            raise InvalidRequestError(f"The simulated engine does not support {name}.", param=name)
     prompt, limit = generation.prompt, settings.max_model_len
     if not prompt:
         raise InvalidRequestError("The prompt must not be empty.", param="prompt")

@@ -35,7 +35,7 @@ class VllmEngine:
         self._settings = settings
         # EngineCore dies with the thread that forked it, so that thread is kept for the engine's whole life.
         self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vllm-loader")
-        self._tokenizer = HfTokenizer(Path(settings.model))
+        self._tokenizer = HfTokenizer(Path(settings.model), settings.chat_template)
         self._session: Session | None = None
         self._steps: asyncio.Task[None] | None = None
         self._sink: StepSink = _nowhere
@@ -44,6 +44,16 @@ class VllmEngine:
     def tokenizer(self) -> Tokenizer:
         """Text to ids and back, for the loaded model."""
         return self._tokenizer
+
+    @property
+    def context_tokens(self) -> int:
+        """What vLLM settled on; the context may be shorter than asked for, to fit the memory."""
+        return self._alive().core.info.max_model_len
+
+    @property
+    def vocabulary_tokens(self) -> int:
+        """As wide as the model's last layer."""
+        return self._alive().core.vocabulary_tokens
 
     async def start(self, sink: StepSink) -> EngineInfo:
         """Load the model and warm it up; afterwards `sink` receives every step. Raises EngineStartError."""

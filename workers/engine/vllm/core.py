@@ -52,6 +52,11 @@ class Core:
         )
 
     @property
+    def vocabulary_tokens(self) -> int:
+        """As wide as the model's last layer."""
+        return int(self.config.model_config.get_vocab_size())
+
+    @property
     def dead(self) -> bool:
         """Whether EngineCore is gone."""
         return bool(self._client.resources.engine_dead)
@@ -60,11 +65,16 @@ class Core:
         """A plain generation as EngineCore takes it. Raises InvalidRequestError."""
         params = engine_sampling(generation.sampling, generation.done)
         prompt = tokens_input([*generation.prompt, *generation.done])
-        return self.checked(generation.id, prompt, params, generation.priority)
+        constraint = generation.sampling.constraint
+        return self.checked(
+            generation.id, prompt, params, generation.priority, grammar_field=constraint.field if constraint else None
+        )
 
-    def checked(self, id_: str, prompt: EngineInput, params: SamplingParams, priority: int) -> EngineCoreRequest:
+    def checked(
+        self, id_: str, prompt: EngineInput, params: SamplingParams, priority: int, *, grammar_field: str | None
+    ) -> EngineCoreRequest:
         """Apply vLLM's own checks and the model's defaults. Raises InvalidRequestError."""
-        with client_faults():
+        with client_faults(grammar_field):
             return self.inputs.process_inputs(id_, prompt, params, GENERATION_TASKS, priority=priority)
 
     async def send(self, request: EngineCoreRequest) -> None:

@@ -13,11 +13,5 @@ def is_complete(generation: Generation, max_model_len: int) -> bool:
         raise ContextLengthError(
             f"This model's maximum context length is {max_model_len} tokens; the prompt alone has {prompt}."
         )
-    if limit is not None and prompt + limit > max_model_len:
-        raise ContextLengthError(
-            f"This model's maximum context length is {max_model_len} tokens; the request needs {prompt + limit}: "
-            f"{prompt} in the prompt and {limit} in the completion.",
-            param="max_tokens",
-        )
     done = len(generation.done)
     return done > 0 and done >= min(max_model_len - prompt, limit or max_model_len)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-import msgspec
 from vllm.inputs import tokens_input
 from vllm.outputs import RequestOutput
 from vllm.v1.engine import EngineCoreOutput, EngineCoreRequest
@@ -19,7 +18,7 @@ from workers.engine.vllm.capture import Asked
 from workers.engine.vllm.core import Core
 from workers.engine.vllm.replay import ending, replayed, singles, without_last
 from workers.engine.vllm.sampling import continued
-from workers.engine.vllm.serving import Opened, Serving
+from workers.engine.vllm.serving import Opened, Serving, grammar_field
 from workers.engine.vllm.wire import WireFormat
 
 
@@ -49,7 +48,12 @@ class VllmRichTranscript:
         self._opened = opened
         self._serving = serving
         self._processor = processor
-        self._wire = WireFormat(request.response_id, request.created, msgspec.json.decode(request.body)["model"])
+        self._wire = WireFormat(
+            request.response_id,
+            request.created,
+            request.body.model,
+            tells_usage=bool(request.body.stream_options and request.body.stream_options.include_usage),
+        )
         self._unreplayed = generation.done
         #: Per prompt, everything that came out so far.
         self._whole: list[RequestOutput | None] = [None] * len(opened.asked)
@@ -134,7 +138,8 @@ async def open_transcript(core: Core, serving: Serving, request: RichRequest) ->
     done = tuple(request.done) if _can_continue(opened.asked) else ()
     if done:
         prompt = tokens_input([*first.prompt["prompt_token_ids"], *done])
-        requests = [core.checked(request.id, prompt, continued(first.params, done), request.priority)]
+        params = continued(first.params, done)
+        requests = [core.checked(request.id, prompt, params, request.priority, grammar_field=None)]
     generation = RichGeneration(
         id=request.id,
         prompt=first.prompt["prompt_token_ids"],
@@ -154,7 +159,11 @@ def _can_continue(asked: Sequence[Asked]) -> bool:
 
 def _whole(core: Core, request: RichRequest, number: int, asked: Asked) -> EngineCoreRequest:
     whole = core.checked(
-        f"{request.id}/{number}" if number else request.id, asked.prompt, asked.params, request.priority
+        f"{request.id}/{number}" if number else request.id,
+        asked.prompt,
+        asked.params,
+        request.priority,
+        grammar_field=grammar_field(request.body),
     )
     # By this the output processor's results tell which prompt they belong to.
     whole.external_req_id = str(number)

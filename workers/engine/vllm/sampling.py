@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
 
-from penstock.request import Sampling
+from penstock.request import Constraint, Sampling
 from workers.engine.vllm.continuation import continued_bias, continued_seed
 
 #: Loaded into EngineCore, where the model runner has a place for it.
@@ -32,7 +31,9 @@ def engine_sampling(sampling: Sampling, done: Sequence[int]) -> SamplingParams:
         logit_bias=dict(sampling.logit_bias) or None,
         stop_token_ids=list(sampling.stop_token_ids),
         ignore_eos=sampling.ignore_eos,
-        structured_outputs=_grammar(sampling.json_schema),
+        allowed_token_ids=list(sampling.allowed_token_ids) or None,
+        bad_words=list(sampling.bad_words),
+        structured_outputs=_grammar(sampling.constraint),
         detokenize=False,
         output_kind=RequestOutputKind.DELTA,
         skip_clone=True,
@@ -62,7 +63,5 @@ def is_stop(params: SamplingParams, token: int) -> bool:
     return token == params._eos_token_id or token in params.stop_token_ids  # noqa: SLF001 - it has no public name
 
 
-def _grammar(schema: dict[str, Any] | None) -> StructuredOutputsParams | None:
-    if schema is None:
-        return None
-    return StructuredOutputsParams(json=schema) if schema else StructuredOutputsParams(json_object=True)
+def _grammar(wanted: Constraint | None) -> StructuredOutputsParams | None:
+    return None if wanted is None else StructuredOutputsParams(**{wanted.kind: wanted.value})

@@ -18,18 +18,28 @@ from vllm.entrypoints.openai.models.protocol import BaseModelPath
 from vllm.entrypoints.openai.models.serving import OpenAIServingModels
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.outputs import RequestOutput
-from vllm.renderers.online_renderer import OnlineRenderer
 
-from penstock.request import Api, ChatBody, CompletionBody
+from penstock.request import ChatBody, CompletionBody, sampling
 from workers.engine.rich import RichRequest
+from workers.engine.vllm import forced_tools
 from workers.engine.vllm.capture import Asked, Capture
 from workers.engine.vllm.core import Core
 from workers.engine.vllm.driven import Driven, Feed
 from workers.engine.vllm.faults import client_faults, raised
+from workers.engine.vllm.rendered import Rendered
 from workers.engine.vllm.settings import VllmSettings
 
 #: What the endpoints believe to be the model's name; the client's own is put in afterwards.
 _MODEL = "model"
+#: Fields that have had their effect on the prompt, which vLLM is given.
+_RENDERED = (
+    "add_special_tokens",
+    "chat_template_kwargs",
+    "continue_final_message",
+    "documents",
+    "truncate_prompt_tokens",
+    "truncation_side",
+)
 
 #: A prompt's number and what came out for it.
 Numbered: TypeAlias = tuple[int, RequestOutput]
@@ -57,16 +67,20 @@ class Serving:
         models = OpenAIServingModels(client, [BaseModelPath(name=_MODEL, model_path=settings.model)])
         common: dict[str, Any] = {
             "request_logger": None,
-            "chat_template": settings.chat_template,
+            "chat_template": None,
             "chat_template_content_format": "auto",
-            "enable_auto_tools": settings.tool_parser is not None,
-            "tool_parser": settings.tool_parser,
+            "enable_auto_tools": True,
+            "tool_parser": settings.tool_parser or forced_tools.NAME,
             "reasoning_parser": settings.reasoning_parser or "",
         }
-        renderer = OnlineRenderer(core.config.model_config, core.renderer, **common)
+        forced_tools.register()
+        self._renderer = Rendered(core.config.model_config, core.renderer, **common)
         self._tokenizer = core.renderer.tokenizer
-        self._chat = OpenAIServingChat(client, models, "assistant", online_renderer=renderer, **common)
-        self._completion = OpenAIServingCompletion(client, models, online_renderer=renderer, request_logger=None)
+        usage: dict[str, Any] = {"enable_prompt_tokens_details": True}
+        self._chat = OpenAIServingChat(client, models, "assistant", online_renderer=self._renderer, **common, **usage)
+        self._completion = OpenAIServingCompletion(
+            client, models, online_renderer=self._renderer, request_logger=None, **usage
+        )
         for endpoint in (self._chat, self._completion):
             # As for plain answers: a model's own taste in sampling is not applied, and chunks are the same everywhere.
             endpoint.default_sampling_params = {}
@@ -76,9 +90,9 @@ class Serving:
         """Render a request, and prepare the stream of its answer. Raises InvalidRequestError."""
         feed: Feed[Numbered] = Feed()
         capture = Capture([_unnumbered(feed)])
-        with client_faults():
-            parsed = _parsed(request, stream=True)
-            events = await self._call(parsed, capture)
+        with client_faults(grammar_field(request.body)):
+            parsed = _parsed(request.body, stream=True)
+            events = await self._call(parsed, capture, request)
             if isinstance(parsed, CompletionRequest):
                 # What it returned would merge its prompts by tasks, which nobody could drive by hand.
                 events = self._completion_events(parsed, capture.asked, feed, request)
@@ -86,19 +100,23 @@ class Serving:
 
     async def respond(self, request: RichRequest, outputs: Sequence[RequestOutput]) -> str:
         """The body of a response that is not streamed, from all that came out per prompt. Raises EngineFailedError."""
-        response = await self._call(_parsed(request, stream=False), Capture([_once(output) for output in outputs]))
+        capture = Capture([_once(output) for output in outputs])
+        response = await self._call(_parsed(request.body, stream=False), capture, request)
         body: str = response.model_dump_json()
         return body
 
-    async def _call(self, parsed: ChatCompletionRequest | CompletionRequest, capture: Capture) -> Any:
+    async def _call(
+        self, parsed: ChatCompletionRequest | CompletionRequest, capture: Capture, request: RichRequest
+    ) -> Any:
         endpoint = copy.copy(self._chat if isinstance(parsed, ChatCompletionRequest) else self._completion)
         endpoint.engine_client = capture
+        endpoint.online_renderer = self._renderer.of(request.prompts)
         if isinstance(parsed, ChatCompletionRequest):
             answer = await endpoint.create_chat_completion(parsed)
         else:
             answer = await endpoint.create_completion(parsed)
         if isinstance(answer, ErrorResponse):
-            raise raised(answer)
+            raise raised(answer, grammar_field(request.body))
         return answer
 
     def _completion_events(
@@ -117,16 +135,28 @@ class Serving:
         )
 
 
-def _parsed(request: RichRequest, *, stream: bool) -> ChatCompletionRequest | CompletionRequest:
-    """The body as vLLM's own request, without fields that are not part of our API."""
-    is_chat = request.api is Api.CHAT
-    known = (ChatBody if is_chat else CompletionBody).__struct_fields__
-    sent: dict[str, Any] = msgspec.json.decode(request.body)
-    fields = {name: sent[name] for name in known if sent.get(name) is not None}
-    if not (stream and sent.get("stream")):
-        fields.pop("stream_options", None)
-    fields |= {"model": _MODEL, "stream": stream}
-    return (ChatCompletionRequest if is_chat else CompletionRequest).model_validate(fields)
+def _parsed(body: ChatBody | CompletionBody, *, stream: bool) -> ChatCompletionRequest | CompletionRequest:
+    """A checked body as vLLM's own request."""
+    sent = {name: value for name, value in msgspec.to_builtins(body).items() if value is not None}
+    for name in _RENDERED:
+        sent.pop(name, None)
+    if not (stream and body.stream):
+        sent.pop("stream_options", None)
+    if (body.n or 1) > 1 and body.temperature == 0:
+        # vLLM refuses several choices of the likeliest tokens, which are all alike; among one it has no choice either.
+        sent |= {"temperature": 1.0, "top_k": 1, "top_p": 1.0, "min_p": 0.0}
+    sent |= {"model": _MODEL, "stream": stream}
+    if isinstance(body, ChatBody):
+        return ChatCompletionRequest.model_validate(sent)
+    return CompletionRequest.model_validate(sent)
+
+
+def grammar_field(body: ChatBody | CompletionBody) -> str | None:
+    """The field that an answer's grammar comes from."""
+    if isinstance(body, ChatBody) and body.must_call:
+        return "tools"
+    constraint = sampling(body).constraint
+    return constraint.field if constraint else None
 
 
 async def _unnumbered(feed: Feed[Numbered]) -> AsyncGenerator[RequestOutput, None]:

@@ -7,21 +7,26 @@ import json
 import re
 
 from penstock.errors import EngineFailedError
+from penstock.telemetry import events, logs
+
+log = logs.get()
 
 _DATA = "data: "
 _DONE = "[DONE]"
 _HEAD = re.compile(r'\{"id":"[^"]*","object":"([^"]*)","created":\d+,"model":"[^"]*"')
-#: A quote inside a JSON string is escaped, so neither pattern can match in a client's or the model's text.
+#: A quote inside a JSON string is escaped, so no pattern can match in a client's or the model's text.
 _TOOL_CALL_ID = re.compile(r'"id":"(chatcmpl-tool-\w+)"')
+_USAGE = '"usage":'
 _FINISH_REASON = re.compile(r'"finish_reason":"(\w+)"')
 
 
 class WireFormat:
     """Rewrites one response and its chunks."""
 
-    def __init__(self, response_id: str, created: int, model: str) -> None:
+    def __init__(self, response_id: str, created: int, model: str, *, tells_usage: bool) -> None:
         self._id = response_id
         self._identity = f',"created":{created},"model":{json.dumps(model)}'
+        self._tells_usage = tells_usage
         self._tool_calls: dict[str, str] = {}
         #: That of the last chunk which had one.
         self.finish_reason: str | None = None
@@ -32,10 +37,13 @@ class WireFormat:
         if data == _DONE:
             return ""
         if data.startswith('{"error"'):
-            raise EngineFailedError(str(json.loads(data)["error"]["message"]))
+            log.error(events.ENGINE_REFUSED, reason=json.loads(data)["error"]["message"])
+            raise EngineFailedError("The engine failed on this request.")
         if found := _FINISH_REASON.search(data):
             self.finish_reason = found[1]
-        return self._rewritten(data)
+        chunk = self._rewritten(data)
+        # OpenAI's chunks all have the field once a client asked for it.
+        return f'{chunk[:-1]},"usage":null}}' if self._tells_usage and _USAGE not in chunk else chunk
 
     def body(self, data: str) -> str:
         """The whole response, whose tool calls were parsed, and so numbered, anew."""

@@ -20,8 +20,17 @@ def event(chunk: object) -> str:
     return f"data: {json.dumps(chunk, separators=(',', ':'))}\n\n"
 
 
-def wire() -> WireFormat:
-    return WireFormat("job-1", 7, 'a "model"')
+def wire(*, tells_usage: bool = False) -> WireFormat:
+    return WireFormat("job-1", 7, 'a "model"', tells_usage=tells_usage)
+
+
+def test_every_chunk_names_the_usage_once_it_was_asked_for() -> None:
+    format_, usage = wire(tells_usage=True), {"prompt_tokens": 3}
+    assert json.loads(format_.chunk(event(CHUNK)))["usage"] is None
+    assert json.loads(format_.chunk(event(CHUNK | {"choices": [], "usage": usage})))["usage"] == usage
+    text = '"usage":'
+    assert json.loads(format_.chunk(event(CHUNK | {"choices": [{"delta": {"content": text}}]})))["usage"] is None
+    assert "usage" not in json.loads(wire().chunk(event(CHUNK)))
 
 
 def test_a_chunk_gets_the_jobs_identity_and_keeps_all_else() -> None:
@@ -33,8 +42,8 @@ def test_the_end_marker_is_no_chunk() -> None:
 
 
 def test_an_error_event_is_raised() -> None:
-    with pytest.raises(EngineFailedError, match="broken"):
-        wire().chunk(event({"error": {"message": "broken", "code": 500}}))
+    with pytest.raises(EngineFailedError, match="The engine failed"):
+        wire().chunk(event({"error": {"message": "CUDA error in /opt/vllm", "code": 500}}))
 
 
 def test_the_last_finish_reason_is_remembered() -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from penstock.conversation import Conversation
 from penstock.errors import EngineDeadError, EngineStartError, InvalidRequestError
-from penstock.request import Sampling
+from penstock.request import Constraint, Sampling
 from workers.engine.base import Finish, Generation, Output
 from workers.engine.simulated import Failure, FailureKind, SimulatedEngine, SimulatedSettings, expected_tokens
 
@@ -71,7 +72,7 @@ async def bench() -> AsyncIterator[Bench]:
 
 def generation(engine: SimulatedEngine, id_: str, text: str = "hello", **fields: Any) -> Generation:
     generation_fields = {name: fields.pop(name) for name in ("done", "priority") if name in fields}
-    prompt = engine.tokenizer.chat([{"role": "user", "content": text}])
+    prompt = engine.tokenizer.chat(Conversation(messages=[{"role": "user", "content": text}]))
     return Generation(id=id_, prompt=prompt, sampling=Sampling(**{"max_tokens": 20, **fields}), **generation_fields)
 
 
@@ -174,7 +175,15 @@ async def test_a_cancelled_waiter_never_starts(bench: Bench) -> None:
     assert "two" not in bench.outputs
 
 
-@pytest.mark.parametrize("fields", [{"n": 2}, {"json_schema": {}}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"n": 2},
+        {"constraint": Constraint("json_object", True, "response_format")},  # noqa: FBT003
+        {"allowed_token_ids": (5,)},
+        {"bad_words": ("no",)},
+    ],
+)
 async def test_what_it_cannot_do_is_refused(bench: Bench, fields: dict[str, Any]) -> None:
     engine = await bench.start()
     with pytest.raises(InvalidRequestError, match="does not support"):

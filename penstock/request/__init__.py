@@ -1,0 +1,44 @@
+"""What a client may ask for: the one place that knows a request's fields, their limits and how they go together."""
+
+from __future__ import annotations
+
+from penstock.request.body import (
+    MAX_CHOICES,
+    MAX_LOGIT_BIAS,
+    MAX_STOP_STRINGS,
+    MAX_TOKEN_ID,
+    Api,
+    Body,
+    ChatBody,
+    CompletionBody,
+)
+from penstock.request.context import fitted
+from penstock.request.messages import check_messages
+from penstock.request.parsing import ignored_fields, parse
+from penstock.request.prompts import conversation, prompts, truncated
+from penstock.request.richness import is_rich
+from penstock.request.sampling import Constraint, Sampling, sampling
+from penstock.request.vocabulary import check_vocabulary
+
+__all__ = [
+    "MAX_CHOICES",
+    "MAX_LOGIT_BIAS",
+    "MAX_STOP_STRINGS",
+    "MAX_TOKEN_ID",
+    "Api",
+    "Body",
+    "ChatBody",
+    "CompletionBody",
+    "Constraint",
+    "Sampling",
+    "check_messages",
+    "check_vocabulary",
+    "conversation",
+    "fitted",
+    "ignored_fields",
+    "is_rich",
+    "parse",
+    "prompts",
+    "sampling",
+    "truncated",
+]

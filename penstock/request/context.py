@@ -1,0 +1,34 @@
+"""Whether prompt and answer fit the model's context."""
+
+from __future__ import annotations
+
+import msgspec
+
+from penstock.errors import ContextLengthError
+from penstock.request.body import Body
+from penstock.request.sampling import Sampling
+
+
+def fitted(chosen: Sampling, body: Body, prompt_tokens: int, context_tokens: int) -> Sampling:
+    """`chosen` with no more tokens than the prompt leaves room for.
+
+    Raises ContextLengthError for a prompt that leaves none, and for a limit above the context itself.
+    """
+    limit = chosen.max_tokens
+    if limit is not None and limit > context_tokens:
+        raise ContextLengthError(
+            f"{body.max_tokens_field} is {limit}, above this model's context of {context_tokens} tokens.",
+            param=body.max_tokens_field,
+        )
+    room = context_tokens - prompt_tokens
+    if room < (0 if limit == 0 else 1):
+        raise ContextLengthError(
+            f"This model's context is {context_tokens} tokens, and the prompt has {prompt_tokens}: shorten it so that "
+            "at least one token can be generated.",
+            param=body.prompt_field,
+        )
+    if chosen.min_tokens > room:
+        raise ContextLengthError(
+            f"min_tokens is {chosen.min_tokens}, and the prompt leaves room for {room} tokens.", param="min_tokens"
+        )
+    return chosen if limit is None or limit <= room else msgspec.structs.replace(chosen, max_tokens=room)

@@ -1,0 +1,57 @@
+"""Fields that other servers know and this one does not offer.
+
+What would change the answer's meaning is refused, unless it has the value that changes nothing. All else is ignored,
+and the client is told the names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from penstock.errors import InvalidRequestError
+
+#: Of vLLM and OpenAI: name -> the values beside null that change nothing.
+_REFUSED: dict[str, tuple[Any, ...]] = {
+    "audio": (),
+    "cache_salt": (),
+    # A client's template would run on the server.
+    "chat_template": (),
+    "ec_transfer_params": ({},),
+    "function_call": ("none",),
+    "functions": ([],),
+    "kv_transfer_params": ({},),
+    "logits_processors": ([],),
+    "media_io_kwargs": ({},),
+    "mm_processor_kwargs": ({},),
+    "modalities": (["text"], []),
+    "priority": (0,),
+    "prompt_embeds": ([],),
+    "repetition_detection": (),
+    "return_prompt_text": (False,),
+    "thinking_token_budget": (-1,),
+    "use_beam_search": (False,),
+    "vllm_xargs": ({},),
+    "watermarking": (False,),
+    "web_search_options": (),
+}
+#: What to do instead, where there is something.
+_INSTEAD = {
+    "chat_template": "the operator sets the template of a pool (`options.chat_template`)",
+    "function_call": "use tool_choice",
+    "functions": "use tools",
+    "priority": "the order of service is the job's class",
+    "use_beam_search": "use n, or a temperature of 0",
+}
+
+
+def check_foreign(fields: Mapping[str, Raw]) -> None:
+    """Raise InvalidRequestError for a field that would have to be obeyed."""
+    for name in _REFUSED.keys() & fields.keys():
+        value = msgspec.json.decode(fields[name])
+        if value is not None and value not in _REFUSED[name]:
+            instead = f": {_INSTEAD[name]}" if name in _INSTEAD else ""
+            raise InvalidRequestError(f"{name} is not offered here{instead}.", param=name)

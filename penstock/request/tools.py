@@ -1,0 +1,46 @@
+"""`tools` and `tool_choice`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from penstock.errors import InvalidRequestError
+from penstock.request.body import ChatBody, Tool
+from penstock.request.schema import check_schema
+
+_CHOICES = ("none", "auto", "required")
+
+
+def check_tools(body: ChatBody) -> None:
+    """Raise InvalidRequestError for tools of a wrong form, or a choice among none of them."""
+    names = [_checked(tool, index).function.name for index, tool in enumerate(body.tools or ())]
+    choice = body.tool_choice
+    if choice in (None, "none"):
+        return
+    if isinstance(choice, str) and choice not in _CHOICES:
+        raise InvalidRequestError(
+            f"tool_choice is none, auto, required or a named function, got {choice[:40]!r}.", param="tool_choice"
+        )
+    if not names:
+        raise InvalidRequestError("tool_choice needs tools.", param="tool_choice")
+    if isinstance(choice, dict) and _name(choice) not in names:
+        raise InvalidRequestError(
+            'tool_choice names none of the tools: {"type": "function", "function": {"name": …}}.', param="tool_choice"
+        )
+
+
+def _checked(sent: dict[str, object], index: int) -> Tool:
+    where = f"tools[{index}]"
+    try:
+        tool = msgspec.convert(sent, Tool)
+    except msgspec.ValidationError as error:
+        reason, _, inner = str(error).partition(" - at `$")
+        raise InvalidRequestError(f"{reason} in {where}{inner.strip('`')}.", param=where + inner.strip("`")) from None
+    if tool.function.parameters is not None:
+        check_schema(tool.function.parameters, f"{where}.function.parameters")
+    return tool
+
+
+def _name(choice: dict[str, object]) -> object:
+    function = choice.get("function")
+    return function.get("name") if isinstance(function, dict) else None
