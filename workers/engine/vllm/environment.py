@@ -6,6 +6,8 @@ import logging
 import os
 from importlib import metadata
 
+from penstock.request import MAX_STOP_STRINGS
+
 #: What we want unless the operator says otherwise.
 _DEFAULTS = {
     # More threads spin against the ingress and each other: half the tokens per second on two cores.
@@ -17,6 +19,8 @@ _DEFAULTS = {
     "VLLM_NO_USAGE_STATS": "1",
     "TORCH_CPP_LOG_LEVEL": "ERROR",
 }
+#: What a request may hold is said in one place, which is not vLLM.
+_LIMITS = {"VLLM_MAX_STOP_STRINGS": str(MAX_STOP_STRINGS)}
 #: On a CPU in addition, unless the model is to be compiled.
 _EAGER_DEFAULTS = {
     # The first request for log probabilities would wait 18 s for a compiler, to gain microseconds.
@@ -29,4 +33,5 @@ def prepare(*, is_compiled: bool) -> None:
     is_eager = not is_compiled and metadata.version("torch").endswith("+cpu")
     for name, value in (_DEFAULTS | _EAGER_DEFAULTS if is_eager else _DEFAULTS).items():
         os.environ.setdefault(name, value)
+    os.environ |= _LIMITS
     logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])

@@ -32,7 +32,7 @@ class VllmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     #: Names of vLLM's parsers for the model's tool calls and reasoning; None: the model has none.
     tool_parser: str | None = None
     reasoning_parser: str | None = None
-    #: Jinja source that replaces the model's own chat template in rich answers.
+    #: Jinja source that replaces the model's own chat template.
     chat_template: str | None = None
 
     @property

@@ -16,6 +16,10 @@ _DONE = "[DONE]"
 _HEAD = re.compile(r'\{"id":"[^"]*","object":"([^"]*)","created":\d+,"model":"[^"]*"')
 #: A quote inside a JSON string is escaped, so no pattern can match in a client's or the model's text.
 _TOOL_CALL_ID = re.compile(r'"id":"(chatcmpl-tool-\w+)"')
+#: What plain answers do not tell of their usage either.
+_MORE_USAGE = re.compile(
+    r',"created_cache_tokens":(?:null|\d+),"multimodal_tokens":null|,"completion_tokens_details":null'
+)
 _USAGE = '"usage":'
 _FINISH_REASON = re.compile(r'"finish_reason":"(\w+)"')
 
@@ -52,7 +56,7 @@ class WireFormat:
 
     def _rewritten(self, data: str) -> str:
         """`data` with the job's identity and with tool call ids that depend on their order alone."""
-        data = _HEAD.sub(self._head, data, count=1)
+        data = _MORE_USAGE.sub("", _HEAD.sub(self._head, data, count=1))
         return _TOOL_CALL_ID.sub(self._tool_call, data) if "chatcmpl-tool-" in data else data
 
     def _head(self, found: re.Match[str]) -> str:
