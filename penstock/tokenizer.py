@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
+
+from penstock.conversation import Conversation
 
 
 class TokenStream(Protocol):
@@ -20,7 +22,7 @@ class Tokenizer(Protocol):
     def eos_ids(self) -> frozenset[int]:
         """Tokens that end a generation."""
 
-    def chat(self, messages: Sequence[dict[str, Any]], **template_kwargs: Any) -> list[int]:
+    def chat(self, conversation: Conversation) -> list[int]:
         """Render a conversation with the model's template and encode it. Raises InvalidRequestError."""
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
@@ -28,6 +30,9 @@ class Tokenizer(Protocol):
 
     def decode(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
         """The text of token ids."""
+
+    def names(self, ids: Sequence[int]) -> list[str]:
+        """The vocabulary's own names of tokens; empty for a token beyond it."""
 
     def stream(self, *, skip_special: bool = True, prompt: Sequence[int] = ()) -> TokenStream:
         """A fresh incremental decoder of what follows `prompt`."""

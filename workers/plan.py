@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from penstock import request
+from penstock.conversation import Conversation, template_variables
 from penstock.errors import InvalidRequestError
 from penstock.job import JobClass
 from penstock.request import Api, ChatBody
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 #: Longer prompts are encoded in a thread, for they would hold up every stream of their worker.
 _LONG_BODY_BYTES = 16 << 10
 _PRIORITIES = {JobClass.INTERACTIVE: 0, JobClass.STANDARD: 1, JobClass.BATCH: 2}
-_RESERVED = {"self", "messages"}
 _RESPONSE_PREFIXES = {Api.CHAT: "chatcmpl", Api.COMPLETION: "cmpl"}
 
 
@@ -111,10 +111,13 @@ def _retrace(claimed: Claimed, separator: str = "") -> Retrace | None:
 
 def _prompt(body: Body, tokenizer: Tokenizer) -> list[int]:
     if isinstance(body, ChatBody):
-        options = dict(body.chat_template_kwargs or {}, add_generation_prompt=body.add_generation_prompt)
-        if reserved := _RESERVED & options.keys():
-            raise InvalidRequestError(f"Not a chat template's option: {reserved.pop()}.", param="chat_template_kwargs")
-        return tokenizer.chat(body.messages, **options)
+        return tokenizer.chat(
+            Conversation(
+                messages=body.messages,
+                add_generation_prompt=body.add_generation_prompt,
+                variables=template_variables(body.chat_template_kwargs),
+            )
+        )
     return tokenizer.encode(body.prompt) if isinstance(body.prompt, str) else body.prompt
 
 

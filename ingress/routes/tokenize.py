@@ -15,6 +15,7 @@ from ingress.body import read_body
 from ingress.replies import json_response
 from ingress.service import Service
 from ingress.tokenizers import max_model_len
+from penstock.conversation import Conversation, template_variables
 from penstock.errors import InvalidRequestError
 from penstock.request import MAX_TOKEN_ID, check_messages
 
@@ -35,9 +36,14 @@ class TokenizeBody(Struct, kw_only=True):
     model: str | None = None
     prompt: str | None = None
     messages: Annotated[list[dict[str, Any]], Meta(min_length=1)] | None = None
-    #: For a text; a conversation's template brings its own.
-    add_special_tokens: bool = True
+    #: None: yes for a text, no for a conversation, whose template brings its own.
+    add_special_tokens: bool | None = None
     add_generation_prompt: bool = True
+    continue_final_message: bool = False
+    tools: list[dict[str, Any]] | None = None
+    documents: list[dict[str, Any]] | None = None
+    reasoning_effort: str | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
     return_token_strs: bool = False
 
 
@@ -65,7 +71,7 @@ async def tokenize(request: Request) -> Response:
         "tokens": ids,
     }
     if body.return_token_strs:
-        reply["token_strs"] = [tokenizer.decode([one], skip_special=False) for one in ids]
+        reply["token_strs"] = tokenizer.names(ids)
     return json_response(request, reply)
 
 
@@ -98,5 +104,17 @@ def _ids(tokenizer: Tokenizer, body: TokenizeBody) -> list[int]:
         raise InvalidRequestError("Give either a prompt or messages.", param="prompt")
     if body.messages is not None:
         check_messages(body.messages)
-        return tokenizer.chat(body.messages, add_generation_prompt=body.add_generation_prompt)
-    return tokenizer.encode(body.prompt or "", special=body.add_special_tokens)
+        return tokenizer.chat(_conversation(body, body.messages))
+    return tokenizer.encode(body.prompt or "", special=body.add_special_tokens is not False)
+
+
+def _conversation(body: TokenizeBody, messages: list[dict[str, Any]]) -> Conversation:
+    return Conversation(
+        messages=messages,
+        tools=body.tools,
+        documents=body.documents,
+        add_generation_prompt=body.add_generation_prompt,
+        continue_final_message=body.continue_final_message,
+        add_special_tokens=bool(body.add_special_tokens),
+        variables=template_variables(body.chat_template_kwargs, body.reasoning_effort),
+    )

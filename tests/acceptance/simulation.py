@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from penstock.conversation import Conversation
 from penstock.request import Api, parse, sampling
 from penstock.sim_tokenizer import SimulatedTokenizer
 from workers.engine.simulated.script import expected_text
@@ -29,7 +30,7 @@ SIMULATION: dict[str, Any] = {
 def expected(content: str, **fields: Any) -> str:
     """The answer to a question, whatever happens on the way."""
     body = parse(Api.CHAT, msgspec.json.encode({"model": "sim", "messages": [_message(content)], **fields}))
-    prompt = SimulatedTokenizer().chat([_message(content)])
+    prompt = SimulatedTokenizer().chat(Conversation(messages=[_message(content)]))
     return expected_text(prompt, sampling(body), SimulatedSettings.parse(_OPTIONS))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from penstock.conversation import Conversation
 from penstock.request import Api, parse, sampling
 from penstock.sim_tokenizer import SimulatedTokenizer
 from workers.engine.simulated import SimulatedSettings, expected_text, expected_tokens
@@ -65,7 +66,11 @@ class OrderBook:
         )
 
     def _prompt(self, api: Api, body: Mapping[str, Any]) -> list[int]:
-        return self._tokenizer.chat(body["messages"]) if api is Api.CHAT else self._tokenizer.encode(body["prompt"])
+        return (
+            self._tokenizer.chat(Conversation(messages=body["messages"]))
+            if api is Api.CHAT
+            else self._tokenizer.encode(body["prompt"])
+        )
 
     def _stop_string(self, api: Api, body: Mapping[str, Any], random: Random) -> str:
         """A few characters from the middle of the answer: they straddle tokens, and any cut between workers."""

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from penstock.conversation import Conversation
 from penstock.errors import ContextLengthError, EngineDeadError, InvalidRequestError
 from penstock.request import Sampling
 from workers.engine.base import Engine, EngineInfo, Finish, Generation, Output
@@ -58,7 +59,7 @@ class Served:
     def generation(
         self, text: str = "What is Penstock?", *, done: list[int] | None = None, **sampling: Any
     ) -> Generation:
-        prompt = self.engine.tokenizer.chat([{"role": "user", "content": text}])
+        prompt = self.engine.tokenizer.chat(Conversation(messages=[{"role": "user", "content": text}]))
         wanted = Sampling(**{"temperature": 0.0, "max_tokens": 16, **sampling})
         return Generation(id=uuid4().hex, prompt=prompt, done=done or [], sampling=wanted)
 

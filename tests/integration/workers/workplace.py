@@ -13,6 +13,7 @@ from penstock.broker.connections import Endpoint
 from penstock.broker.holding import Held
 from penstock.broker.keys import ingress_channel
 from penstock.broker.subscription import Subscription
+from penstock.conversation import Conversation
 from penstock.frames import Delta, End, Generated, decode_frame
 from penstock.job import Job, State
 from penstock.request import Api, Sampling, parse, sampling
@@ -38,7 +39,7 @@ def body(text: str = "Hello", **options: Any) -> bytes:
 
 def prompt_and_sampling(raw: bytes) -> tuple[list[int], Sampling]:
     request = parse(Api.CHAT, raw)
-    return SimulatedTokenizer().chat(json.loads(raw)["messages"]), sampling(request)
+    return SimulatedTokenizer().chat(Conversation(messages=json.loads(raw)["messages"])), sampling(request)
 
 
 def text_of(raw: bytes, settings: SimulatedSettings = QUICK) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from penstock.conversation import Conversation
 from penstock.errors import InvalidRequestError
 from penstock.frames import Generated
 from penstock.job import JobClass
@@ -33,7 +34,9 @@ async def planned(raw: bytes, api: Api = Api.CHAT, **changes: Any) -> Plan:
 
 async def test_a_chat_is_rendered_and_carries_trace_and_priority() -> None:
     result = await planned(chat(max_tokens=3), job_class=JobClass.BATCH)
-    assert result.generation.prompt == SimulatedTokenizer().chat([{"role": "user", "content": "Hi"}])
+    assert result.generation.prompt == SimulatedTokenizer().chat(
+        Conversation(messages=[{"role": "user", "content": "Hi"}])
+    )
     assert result.generation.trace == {"traceparent": "00-1"}
     assert result.generation.priority > (await planned(chat())).generation.priority
     assert result.prompt_tokens == len(result.generation.prompt)

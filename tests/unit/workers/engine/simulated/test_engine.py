@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from penstock.conversation import Conversation
 from penstock.errors import EngineDeadError, EngineStartError, InvalidRequestError
 from penstock.request import Sampling
 from workers.engine.base import Finish, Generation, Output
@@ -71,7 +72,7 @@ async def bench() -> AsyncIterator[Bench]:
 
 def generation(engine: SimulatedEngine, id_: str, text: str = "hello", **fields: Any) -> Generation:
     generation_fields = {name: fields.pop(name) for name in ("done", "priority") if name in fields}
-    prompt = engine.tokenizer.chat([{"role": "user", "content": text}])
+    prompt = engine.tokenizer.chat(Conversation(messages=[{"role": "user", "content": text}]))
     return Generation(id=id_, prompt=prompt, sampling=Sampling(**{"max_tokens": 20, **fields}), **generation_fields)
 
 
