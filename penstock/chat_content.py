@@ -1,36 +1,48 @@
-"""The content of chat messages as plain text: the one form that text-only chat templates take."""
+"""The content of chat messages: one text, or a list of text parts, whichever a chat template takes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from penstock.errors import InvalidRequestError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+#: The kinds of parts that are text, by the field that holds it. An assistant's refusal is what it said.
+_TEXT_FIELDS = {
+    "text": "text",
+    "input_text": "text",
+    "output_text": "text",
+    "refusal": "refusal",
+    "thinking": "thinking",
+}
 
 
-def with_plain_content(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Copies of the messages whose content is one string. Raises InvalidRequestError where it is not all text."""
-    return [
-        {**message, "content": plain_content(message.get("content"), f"messages[{index}].content")}
-        for index, message in enumerate(messages)
-    ]
+def text_parts(content: list[Any], param: str) -> list[dict[str, Any]]:
+    """A list of parts in one form, `{"type": "text", "text": …}` and what else the client gave. `param` names it."""
+    return [_part(part, f"{param}[{index}]") for index, part in enumerate(content)]
 
 
-def plain_content(content: str | list[Any] | None, param: str) -> str:
-    """A message's content as text; text parts are joined by line breaks, as vLLM does. `param` names it in errors."""
-    if isinstance(content, str):
+def as_text(content: str | list[dict[str, Any]]) -> str:
+    """Content as one text; parts are joined by line breaks, as vLLM does for templates that know no parts."""
+    return content if isinstance(content, str) else "\n".join(part["text"] for part in content)
+
+
+def as_parts(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Content as a list of parts; nothing said is no part."""
+    if isinstance(content, list):
         return content
-    return "\n".join(_part(part, f"{param}[{index}]") for index, part in enumerate(content or ()))
+    return [{"type": "text", "text": content}] if content else []
 
 
-def _part(part: Any, param: str) -> str:
+def _part(part: Any, param: str) -> dict[str, Any]:
     if isinstance(part, str):
-        return part
+        return {"type": "text", "text": part}
     kind = part.get("type") if isinstance(part, dict) else None
-    if kind != "text":
+    field = _TEXT_FIELDS.get(kind) if isinstance(kind, str) else None
+    if field is None:
         raise InvalidRequestError(f"Only text content is supported, got a part of type {kind!r}.", param=param)
-    if not isinstance(part.get("text"), str):
-        raise InvalidRequestError("A text part needs a string in `text`.", param=param)
-    return str(part["text"])
+    text = part.get(field)
+    if not isinstance(text, str):
+        raise InvalidRequestError(f"A {kind} part needs a string in `{field}`.", param=param)
+    if kind == "text":
+        return {key: value for key, value in part.items() if value is not None}
+    return {"type": "text", "text": text}

@@ -1,22 +1,29 @@
-"""Chat templates as model folders bring them: Jinja in a sandbox, with the names HuggingFace gives to templates."""
+"""Chat templates as model folders bring them: from a conversation to the text of a prompt."""
 
 from __future__ import annotations
 
-import json
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from jinja2 import TemplateError, nodes
-from jinja2.ext import Extension, loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template, TemplateError, nodes
 
-from penstock.chat_content import with_plain_content
+from penstock.chat_format import TEXT_ONLY, content_forms
+from penstock.chat_messages import prepared, without_developer
+from penstock.conversation import Conversation, check_conversation
 from penstock.errors import InvalidRequestError, SettingsError
+from penstock.final_message import cut_after_mark, with_mark
+from penstock.jinja_sandbox import RefusedByTemplateError, sandbox
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from jinja2.parser import Parser
+#: More text than any model's context holds; a template that writes more is stopped.
+MAX_RENDERED_CHARS = 64 << 20
+#: Templates ask whether these are none; one that is not defined is something else.
+_ABSENT = {"tools": None, "documents": None, "add_generation_prompt": True}
+#: As much of a template's own words as an error repeats.
+_MAX_REASON_CHARS = 500
+_FAILED = (
+    "The model's chat template could not be applied to these messages: check their roles, the order of these, and each "
+    "message's fields."
+)
 
 
 class ChatTemplate:
@@ -24,74 +31,56 @@ class ChatTemplate:
 
     def __init__(self, source: str, special_tokens: Mapping[str, str]) -> None:
         self._special_tokens = special_tokens
+        environment = sandbox()
         try:
-            self._template = _environment().from_string(source)
+            self._template = environment.from_string(source)
+            constants = {node.value for node in environment.parse(source).find_all(nodes.Const)}
         except TemplateError as error:
             raise SettingsError(f"The model's chat template cannot be read: {error}") from error
+        self._knows_developer = "developer" in constants
+        self._forms = content_forms(lambda messages: self._text(messages, {}))
 
-    def render(self, messages: Sequence[dict[str, Any]], **variables: Any) -> str:
-        """The conversation as the model was trained to see it. Raises InvalidRequestError where the template refuses.
+    def render(self, conversation: Conversation) -> str:
+        """The conversation as the model was trained to see it. Raises InvalidRequestError."""
+        check_conversation(conversation)
+        messages = prepared(conversation.messages)
+        if not self._knows_developer:
+            messages = without_developer(messages)
+        for message in messages:
+            message["content"] = self._forms.get(message["role"], TEXT_ONLY).of(message["content"])
+        variables = {
+            "documents": conversation.documents or None,
+            **conversation.variables,
+            "tools": conversation.tools or None,
+            "add_generation_prompt": conversation.add_generation_prompt,
+        }
+        if not conversation.continue_final_message:
+            return self._text(messages, variables)
+        marked, text = with_mark(messages)
+        return cut_after_mark(self._text(marked, variables), text)
 
-        `variables` reach the template as they are; `add_generation_prompt` is true unless they say otherwise.
-        """
-        conversation = [_with_parsed_arguments(message) for message in with_plain_content(messages)]
-        names = {**self._special_tokens, "add_generation_prompt": True, **variables, "messages": conversation}
+    def _text(self, messages: Sequence[dict[str, Any]], variables: dict[str, Any]) -> str:
+        names = {**_ABSENT, **self._special_tokens, **variables, "messages": messages}
         try:
-            return self._template.render(names)
-        except (TemplateError, TypeError, ValueError, LookupError) as error:
+            return _written(self._template, names)
+        except InvalidRequestError:
+            raise
+        except RefusedByTemplateError as refusal:
+            reason = str(refusal)[:_MAX_REASON_CHARS]
+            raise InvalidRequestError(f"The chat template refused the messages: {reason}", param="messages") from None
+        except Exception as error:
             # A template is a program over what the client sent: whatever it trips over is in the messages.
-            raise InvalidRequestError(f"The chat template refused the messages: {error}", param="messages") from error
+            raise InvalidRequestError(_FAILED, param="messages") from error
 
 
-class _Generation(Extension):
-    """`{% generation %}` marks what an assistant wrote, for training; serving keeps its body and drops the mark."""
-
-    tags = {"generation"}  # noqa: RUF012  (Jinja's own way to declare a tag)
-
-    def parse(self, parser: Parser) -> list[nodes.Node]:
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
-
-
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
-    )
-    environment.filters["tojson"] = _tojson
-    environment.globals["raise_exception"] = _raise_exception
-    environment.globals["strftime_now"] = _strftime_now
-    return environment
-
-
-def _with_parsed_arguments(message: dict[str, Any]) -> dict[str, Any]:
-    """Templates iterate over a tool call's arguments; the API carries them as a string of JSON."""
-    calls = message.get("tool_calls")
-    return {**message, "tool_calls": [_parsed_call(call) for call in calls]} if isinstance(calls, list) else message
-
-
-def _parsed_call(call: Any) -> Any:
-    function = call.get("function") if isinstance(call, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("arguments"), str):
-        return call
-    return {**call, "function": {**function, "arguments": _parsed_arguments(function["arguments"])}}
-
-
-def _parsed_arguments(arguments: str) -> Any:
-    """No arguments where a model once wrote bad JSON: an error would end every later turn of that conversation."""
-    try:
-        return json.loads(arguments)
-    except ValueError:
-        return {}
-
-
-def _tojson(value: Any, indent: int | None = None, **options: Any) -> str:
-    """Jinja's own `tojson` escapes HTML, which no model was trained on."""
-    return json.dumps(value, indent=indent, **{"ensure_ascii": False, **options})
-
-
-def _raise_exception(message: str) -> NoReturn:
-    raise TemplateError(message)
-
-
-def _strftime_now(layout: str) -> str:
-    return datetime.now().astimezone().strftime(layout)
+def _written(template: Template, names: dict[str, Any]) -> str:
+    pieces: list[str] = []
+    room = MAX_RENDERED_CHARS
+    for piece in template.root_render_func(template.new_context(names)):
+        room -= len(piece)
+        if room < 0:
+            raise InvalidRequestError(
+                "The chat template writes more for these messages than any model can read.", param="messages"
+            )
+        pieces.append(piece)
+    return "".join(pieces)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,29 +10,32 @@ from tokenizers.decoders import ByteLevel
 
 from penstock.byte_stream import ByteStream
 from penstock.chat_template import ChatTemplate
-from penstock.conversation import Conversation
 from penstock.errors import InvalidRequestError, SettingsError
 from penstock.hf_streams import BytePieces, VocabularyStream
+from penstock.json_file import read_json
+from penstock.template_files import DEFAULT, TOOL_USE, template_sources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from penstock.conversation import Conversation
     from penstock.tokenizer import TokenStream
 
 
 class HfTokenizer:
     """The Tokenizer of a model folder as HuggingFace lays it out.
 
-    It reads tokenizer.json, tokenizer_config.json, special_tokens_map.json, chat_template.jinja and
-    generation_config.json; all but the first may be absent. Raises SettingsError if the folder is unusable.
+    It reads tokenizer.json, tokenizer_config.json, special_tokens_map.json, chat_template.jinja and its like, and
+    generation_config.json; all but the first may be absent. `chat_template`, Jinja source or a file's path, replaces
+    the folder's own. Raises SettingsError if the folder is unusable.
     """
 
     def __init__(self, folder: str | Path, chat_template: str | None = None) -> None:
         folder = Path(folder)
-        config = _json(folder / "tokenizer_config.json")
-        special_tokens = _special_tokens(_json(folder / "special_tokens_map.json") | config)
-        source = chat_template or _template_source(folder, config)
-        self._template = None if source is None else ChatTemplate(source, special_tokens)
+        config = read_json(folder / "tokenizer_config.json")
+        special_tokens = _special_tokens(folder, config)
+        sources = template_sources(folder, config, chat_template)
+        self._templates = {name: ChatTemplate(source, special_tokens) for name, source in sources.items()}
         self._vocabulary = _vocabulary(folder)
         self._eos_ids = _eos_ids(folder, self._vocabulary, special_tokens.get("eos_token"))
         self._byte_pieces = _byte_pieces(self._vocabulary)
@@ -43,22 +45,27 @@ class HfTokenizer:
         """Tokens that end a generation: the tokenizer's own and those the generation config adds."""
         return self._eos_ids
 
+    @property
+    def special_tokens(self) -> list[str]:
+        """The tokens that texts may spell and that no text is made of, by their ids."""
+        added = self._vocabulary.get_added_tokens_decoder()
+        return [token.content for _, token in sorted(added.items()) if token.special]
+
     def chat(self, conversation: Conversation) -> list[int]:
         """Render a conversation with the model's template and encode it. Raises InvalidRequestError."""
-        if self._template is None:
-            raise InvalidRequestError("This model has no chat template: use /v1/completions.", param="model")
-        text = self._template.render(
-            conversation.messages,
-            **conversation.variables,
-            tools=conversation.tools,
-            documents=conversation.documents,
-            add_generation_prompt=conversation.add_generation_prompt,
-        )
-        return self.encode(text, special=conversation.add_special_tokens)
+        text = self.render(conversation)
+        try:
+            return self.encode(text, special=conversation.add_special_tokens)
+        except (TypeError, UnicodeEncodeError):
+            raise InvalidRequestError("The messages hold half of a surrogate pair.", param="messages") from None
 
-    def names(self, ids: Sequence[int]) -> list[str]:
-        """The vocabulary's names of tokens."""
-        return [self._vocabulary.id_to_token(id_) or "" for id_ in ids]
+    def render(self, conversation: Conversation) -> str:
+        """The text of a conversation's prompt. Raises InvalidRequestError."""
+        template = self._templates.get(TOOL_USE) if conversation.tools else None
+        template = template or self._templates.get(DEFAULT)
+        if template is None:
+            raise InvalidRequestError("This model has no chat template: use /v1/completions.", param="model")
+        return template.render(conversation)
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
         """Token ids of a text; `special` adds the model's begin-of-text token."""
@@ -67,6 +74,10 @@ class HfTokenizer:
     def decode(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
         """The text of token ids."""
         return str(self._vocabulary.decode(ids, skip_special_tokens=skip_special))
+
+    def names(self, ids: Sequence[int]) -> list[str]:
+        """The vocabulary's own names of tokens; empty for a token beyond it."""
+        return [self._vocabulary.id_to_token(id_) or "" for id_ in ids]
 
     def stream(self, *, skip_special: bool = True, prompt: Sequence[int] = ()) -> TokenStream:
         """A fresh incremental decoder of what follows `prompt`."""
@@ -98,34 +109,23 @@ def _byte_pieces(vocabulary: Vocabulary) -> dict[bool, BytePieces] | None:
 
 
 def _eos_ids(folder: Path, vocabulary: Vocabulary, token: str | None) -> frozenset[int]:
-    config = _json(folder / "generation_config.json") or _json(folder / "config.json")
+    config = read_json(folder / "generation_config.json") or read_json(folder / "config.json")
     ids = config.get("eos_token_id")
     own = None if token is None else vocabulary.token_to_id(token)
     return frozenset(id_ for id_ in (own, *(ids if isinstance(ids, list) else [ids])) if id_ is not None)
 
 
-def _special_tokens(config: dict[str, Any]) -> dict[str, str]:
+def _special_tokens(folder: Path, config: dict[str, Any]) -> dict[str, str]:
     """`bos_token` and the like, given as text or as a description of an added token."""
-    named = {key: value for key, value in config.items() if key.endswith("_token")}
-    texts = {key: value.get("content") if isinstance(value, dict) else value for key, value in named.items()}
-    return {key: text for key, text in texts.items() if isinstance(text, str)}
+    extra = config.get("extra_special_tokens")
+    named = {**config, **(extra if isinstance(extra, dict) else {})}
+    if "added_tokens_decoder" not in config:
+        # Older folders: transformers, too, reads this file for them only.
+        named |= read_json(folder / "special_tokens_map.json")
+    texts = {key: _token_text(value) for key, value in named.items() if key.endswith("_token")}
+    return {key: text for key, text in texts.items() if text is not None}
 
 
-def _template_source(folder: Path, config: dict[str, Any]) -> str | None:
-    path = folder / "chat_template.jinja"
-    if path.is_file():
-        return path.read_text(encoding="utf-8")
-    source = config.get("chat_template")
-    if isinstance(source, list):
-        return next((str(one["template"]) for one in source if one.get("name") == "default"), None)
-    return source if isinstance(source, str) else None
-
-
-def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SettingsError(f"{path} is not JSON: {error}") from error
-    return value if isinstance(value, dict) else {}
+def _token_text(value: Any) -> str | None:
+    text = value.get("content") if isinstance(value, dict) else value
+    return text if isinstance(text, str) else None

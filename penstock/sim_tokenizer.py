@@ -9,8 +9,9 @@ from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 from penstock.byte_stream import ByteStream, as_piece
-from penstock.chat_content import with_plain_content
-from penstock.conversation import Conversation
+from penstock.chat_content import as_text
+from penstock.chat_messages import prepared
+from penstock.conversation import Conversation, check_conversation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,7 @@ _ID_OF = {spelling.decode(): id_ for id_, spelling in enumerate(_SPELLINGS) if s
 #: By `skip_special`.
 _SPELLING_OF = {skip: dict(enumerate([*_SPELLINGS, b"" if skip else b"<|end|>"])) for skip in (True, False)}
 _PIECE_OF = {skip: {id_: as_piece(raw) for id_, raw in table.items()} for skip, table in _SPELLING_OF.items()}
+_NAME_OF = {id_: raw.decode() if raw.isascii() else f"<0x{raw[0]:02X}>" for id_, raw in _SPELLING_OF[False].items()}
 _CHUNK = re.compile(r" ?[a-z]+|.", re.DOTALL)
 
 
@@ -50,10 +52,14 @@ class SimulatedTokenizer:
 
         The next turn's prompt begins with the tokens of this one's prompt and answer, as prefix caches like it.
         """
-        lines = [f"{message['role']}:{message['content']}\n" for message in with_plain_content(conversation.messages)]
-        if conversation.add_generation_prompt:
-            lines.append("assistant:")
-        return self.encode("".join(lines))
+        check_conversation(conversation)
+        messages = prepared(conversation.messages)
+        text = "".join(f"{message['role']}:{as_text(message['content'])}\n" for message in messages)
+        if conversation.continue_final_message:
+            text = text.removesuffix("\n")
+        elif conversation.add_generation_prompt:
+            text += "assistant:"
+        return self.encode(text)
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:  # noqa: ARG002  (no begin-of-text token)
         """Token ids of a text: whole words where the vocabulary has them, letter pairs and bytes elsewhere."""
@@ -72,8 +78,8 @@ class SimulatedTokenizer:
         return b"".join(spelling_of.get(id_, b"") for id_ in ids).decode(errors="replace")
 
     def names(self, ids: Sequence[int]) -> list[str]:
-        """The spellings of tokens."""
-        return [self.decode([id_], skip_special=False) for id_ in ids]
+        """The spellings of tokens; a byte that is no text by itself is named by its number."""
+        return [_NAME_OF.get(id_, "") for id_ in ids]
 
     def stream(self, *, skip_special: bool = True, prompt: Sequence[int] = ()) -> TokenStream:  # noqa: ARG002
         """A fresh incremental decoder; what came before makes no difference to this vocabulary."""

@@ -25,14 +25,14 @@ class Tokenizer(Protocol):
     def chat(self, conversation: Conversation) -> list[int]:
         """Render a conversation with the model's template and encode it. Raises InvalidRequestError."""
 
-    def names(self, ids: Sequence[int]) -> list[str]:
-        """The vocabulary's names of tokens."""
-
     def encode(self, text: str, *, special: bool = True) -> list[int]:
         """Token ids of a text; `special` adds the model's begin-of-text token."""
 
     def decode(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
         """The text of token ids."""
+
+    def names(self, ids: Sequence[int]) -> list[str]:
+        """The vocabulary's own names of tokens; empty for a token beyond it."""
 
     def stream(self, *, skip_special: bool = True, prompt: Sequence[int] = ()) -> TokenStream:
         """A fresh incremental decoder of what follows `prompt`."""

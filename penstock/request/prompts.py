@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from penstock.conversation import Conversation
+from penstock.conversation import Conversation, template_variables
 from penstock.errors import InvalidRequestError
 from penstock.request.body import Body, ChatBody, CompletionBody
 
@@ -22,7 +21,7 @@ def conversation(body: ChatBody) -> Conversation:
         add_generation_prompt=body.add_generation_prompt,
         continue_final_message=body.continue_final_message,
         add_special_tokens=body.add_special_tokens,
-        variables=_variables(body),
+        variables=template_variables(body.chat_template_kwargs, body.reasoning_effort),
     )
 
 
@@ -48,12 +47,3 @@ def truncated(prompt: Sequence[int], body: Body, context_tokens: int) -> Sequenc
     if len(prompt) <= keep:
         return prompt
     return prompt[len(prompt) - keep :] if (body.truncation_side or _SIDE) == "left" else prompt[:keep]
-
-
-def _variables(body: ChatBody) -> dict[str, Any]:
-    variables = dict(body.chat_template_kwargs or {})
-    if body.reasoning_effort is not None:
-        # Templates that know no effort know a switch.
-        variables.setdefault("enable_thinking", body.reasoning_effort != "none")
-        variables["reasoning_effort"] = body.reasoning_effort
-    return variables

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from penstock.conversation import Conversation
 from penstock.hf_tokenizer import HfTokenizer
 
 DEMO_MODEL = Path(__file__).parents[3] / "models" / "demo"
@@ -31,7 +32,10 @@ def test_a_conversation_has_the_ids_that_transformers_gives(
     reference: Any, *, turns: int, generation_prompt: bool
 ) -> None:
     expected = reference.apply_chat_template(MESSAGES[:turns], add_generation_prompt=generation_prompt)["input_ids"]
-    assert HfTokenizer(DEMO_MODEL).chat(MESSAGES[:turns], add_generation_prompt=generation_prompt) == expected
+    assert (
+        HfTokenizer(DEMO_MODEL).chat(Conversation(messages=MESSAGES[:turns], add_generation_prompt=generation_prompt))
+        == expected
+    )
 
 
 def test_a_text_has_the_ids_that_transformers_gives(reference: Any) -> None:

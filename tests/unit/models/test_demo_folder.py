@@ -12,6 +12,7 @@ from models.corpus import load
 from models.train_demo import REQUIRED_MARGIN, TARGET
 from models.training.conversations import Encoder
 from models.training.recall import canonical_turns, examine, examine_second_turns
+from penstock.conversation import Conversation
 from penstock.errors import InvalidRequestError
 from penstock.hf_tokenizer import HfTokenizer
 
@@ -36,7 +37,7 @@ def test_the_template_renders_what_the_model_was_trained_on() -> None:
     first, second = TURNS[0], TURNS[-1]
     chat = [said("system", "Be kind."), said("user", first.question), said("assistant", first.answer)]
     chat += [said("user", second.question), said("assistant", second.answer)]
-    assert TOKENIZER.chat(chat, add_generation_prompt=False) == list(
+    assert TOKENIZER.chat(Conversation(messages=chat, add_generation_prompt=False)) == list(
         ENCODER.conversation([first, second], "Be kind.").ids
     )
 
@@ -45,16 +46,18 @@ def test_the_template_opens_the_answer_where_the_model_begins_to_speak() -> None
     turn = TURNS[0]
     trained = ENCODER.conversation([turn])
     heard = [token for token, spoken in zip(trained.ids, trained.spoken, strict=True) if not spoken]
-    assert TOKENIZER.chat([said("user", turn.question)]) == heard
+    assert TOKENIZER.chat(Conversation(messages=[said("user", turn.question)])) == heard
 
 
 def test_the_template_takes_a_developer_for_the_system() -> None:
-    assert TOKENIZER.chat([said("developer", "Be kind.")]) == TOKENIZER.chat([said("system", "Be kind.")])
+    assert TOKENIZER.chat(Conversation(messages=[said("developer", "Be kind.")])) == TOKENIZER.chat(
+        Conversation(messages=[said("system", "Be kind.")])
+    )
 
 
 def test_the_template_refuses_roles_the_model_never_saw() -> None:
     with pytest.raises(InvalidRequestError, match="not tool"):
-        TOKENIZER.chat([said("tool", "42")])
+        TOKENIZER.chat(Conversation(messages=[said("tool", "42")]))
 
 
 @given(st.text())

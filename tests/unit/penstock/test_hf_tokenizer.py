@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from penstock.conversation import Conversation
 from penstock.errors import InvalidRequestError, SettingsError
 from penstock.hf_tokenizer import HfTokenizer
 
@@ -96,7 +97,7 @@ def test_no_sequence_of_tokens_breaks_or_blocks_a_stream(sentencepiece: HfTokeni
 
 
 def test_a_conversation_is_rendered_and_encoded_with_its_special_tokens(byte_level: HfTokenizer) -> None:
-    ids = byte_level.chat([{"role": "user", "content": "gate"}])
+    ids = byte_level.chat(Conversation(messages=[{"role": "user", "content": "gate"}]))
     assert byte_level.decode(ids, skip_special=False) == "<|begin|><|user|>gate<|end|><|assistant|>"
 
 
@@ -109,14 +110,14 @@ def test_ends_are_the_tokenizers_and_the_generation_configs(
 
 def test_a_model_without_a_chat_template_refuses_to_chat(sentencepiece: HfTokenizer) -> None:
     with pytest.raises(InvalidRequestError, match="completions"):
-        sentencepiece.chat([{"role": "user", "content": "gate"}])
+        sentencepiece.chat(Conversation(messages=[{"role": "user", "content": "gate"}]))
 
 
 def test_a_template_file_overrules_the_configs(byte_level_folder: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(byte_level_folder, tmp_path / "model")
     (folder / "chat_template.jinja").write_text("from the file")
     tokenizer = HfTokenizer(folder)
-    assert tokenizer.decode(tokenizer.chat([{"role": "user", "content": ""}])) == "from the file"
+    assert tokenizer.decode(tokenizer.chat(Conversation(messages=[{"role": "user", "content": ""}]))) == "from the file"
 
 
 def test_of_several_templates_the_default_is_taken(byte_level_folder: Path, tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_of_several_templates_the_default_is_taken(byte_level_folder: Path, tmp_
     templates = [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": "plain"}]
     (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": templates}))
     tokenizer = HfTokenizer(folder)
-    assert tokenizer.decode(tokenizer.chat([{"role": "user", "content": ""}])) == "plain"
+    assert tokenizer.decode(tokenizer.chat(Conversation(messages=[{"role": "user", "content": ""}]))) == "plain"
 
 
 def test_a_folder_without_a_readable_tokenizer_stops_the_start(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penstock.conversation import Conversation
 from penstock.errors import InvalidRequestError
 from penstock.sim_tokenizer import EOS_ID, VOCABULARY_SIZE, WORD_IDS, SimulatedTokenizer
 
@@ -48,18 +49,21 @@ def test_a_conversation_is_a_line_per_message() -> None:
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
     ]
-    assert TOKENIZER.decode(TOKENIZER.chat(messages)) == "system:Be brief.\nuser:Hi\nassistant:"
-    assert TOKENIZER.decode(TOKENIZER.chat(messages, add_generation_prompt=False)) == "system:Be brief.\nuser:Hi\n"
+    assert TOKENIZER.decode(TOKENIZER.chat(Conversation(messages=messages))) == "system:Be brief.\nuser:Hi\nassistant:"
+    assert (
+        TOKENIZER.decode(TOKENIZER.chat(Conversation(messages=messages, add_generation_prompt=False)))
+        == "system:Be brief.\nuser:Hi\n"
+    )
 
 
 def test_the_next_turn_begins_with_this_turns_tokens() -> None:
     question = [{"role": "user", "content": "Tell me more"}]
     answer = [*WORD_IDS[3:9], *" 🌊".encode(), WORD_IDS[5]]
     turns = [*question, {"role": "assistant", "content": TOKENIZER.decode(answer)}, {"role": "user", "content": "More"}]
-    so_far = [*TOKENIZER.chat(question), *answer]
-    assert TOKENIZER.chat(turns)[: len(so_far)] == so_far
+    so_far = [*TOKENIZER.chat(Conversation(messages=question)), *answer]
+    assert TOKENIZER.chat(Conversation(messages=turns))[: len(so_far)] == so_far
 
 
 def test_content_other_than_text_is_refused() -> None:
     with pytest.raises(InvalidRequestError):
-        TOKENIZER.chat([{"role": "user", "content": [{"type": "image_url"}]}])
+        TOKENIZER.chat(Conversation(messages=[{"role": "user", "content": [{"type": "image_url"}]}]))
