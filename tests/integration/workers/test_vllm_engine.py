@@ -3,8 +3,11 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import shutil
 import signal
+import warnings
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -17,6 +20,7 @@ from penstock.request import Constraint
 from tests.integration.workers.vllm_bench import COMPACT, DEADLINE_S, MODEL, Bench, Recorder, served
 from workers.engine.base import Finish
 from workers.engine.vllm import VllmEngine, VllmSettings
+from workers.engine.vllm.preload import preload
 
 if importlib.util.find_spec("vllm") is None:
     pytest.skip("the light installation has no vLLM", allow_module_level=True)
@@ -166,6 +170,18 @@ async def test_a_known_prefix_is_counted_as_cached(bench: Bench) -> None:
     assert after.prefix_hits > before.prefix_hits
     assert after.prompt_tokens == before.prompt_tokens + 2 * len(generation.prompt)
     assert after.generated_tokens == before.generated_tokens + 2
+
+
+async def test_a_tokenizer_that_the_models_library_builds_otherwise_is_refused_at_the_start(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(MODEL, folder)
+    config = folder / "tokenizer_config.json"
+    config.write_text(config.read_text().replace("PreTrainedTokenizerFast", "Qwen2Tokenizer"))
+    preload([MODEL])
+    engine = VllmEngine(VllmSettings(model=str(folder)))
+    with warnings.catch_warnings(action="ignore"), pytest.raises(EngineStartError, match="save_pretrained"):
+        await engine.start(Recorder())
+    await engine.stop()
 
 
 async def test_a_model_that_does_not_load_says_so_at_the_start(bench: Bench) -> None:

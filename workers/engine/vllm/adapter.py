@@ -13,6 +13,7 @@ from penstock.errors import EngineDeadError, EngineStartError
 from penstock.hf_tokenizer import HfTokenizer
 from penstock.request import Sampling
 from penstock.tokenizer import Tokenizer
+from penstock.tokenizer_check import difference
 from workers.engine.base import EngineInfo, EngineStats, Generation, Output, StepSink
 from workers.engine.rich import RichRequest, RichTranscript
 from workers.engine.vllm import environment
@@ -61,6 +62,7 @@ class VllmEngine:
         try:
             session = await asyncio.get_running_loop().run_in_executor(self._loader, _open, self._settings)
             self._session = session
+            self._check_tokenizer(session)
             await self._warm_up(session)
         except Exception as error:
             await self.stop()
@@ -112,6 +114,15 @@ class VllmEngine:
         if self._session.core.dead:
             raise EngineDeadError("vLLM's EngineCore has ended.")
         return self._session
+
+    def _check_tokenizer(self, session: Session) -> None:
+        """Raise EngineStartError where the model was trained on other tokens than we would send."""
+        reason = difference(self._tokenizer, session.core.encode)
+        if reason is not None:
+            raise EngineStartError(
+                f"{reason} Write the file anew with transformers: "
+                "AutoTokenizer.from_pretrained(folder).save_pretrained(folder)."
+            )
 
     async def _warm_up(self, session: Session) -> None:
         for number, text in enumerate(self._settings.warm_up):

@@ -61,6 +61,10 @@ class Core:
         """Whether EngineCore is gone."""
         return bool(self._client.resources.engine_dead)
 
+    def encode(self, text: str) -> list[int]:
+        """A text's tokens by the model's own library."""
+        return list(self.renderer.get_tokenizer().encode(text))
+
     def request(self, generation: Generation) -> EngineCoreRequest:
         """A plain generation as EngineCore takes it. Raises InvalidRequestError."""
         params = engine_sampling(generation.sampling, generation.done)
