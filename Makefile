@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench chaos soak clean vllm
+.PHONY: help up test check bench chaos differential soak clean vllm
 
 CONFIG ?= examples/demo.yaml
 VENV := .venv
@@ -11,7 +11,7 @@ STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 up: $(STAMPS)/base ## Start everything (CONFIG= PORT= DATA=); Ctrl-C ends it
 ifdef PORT
@@ -40,6 +40,9 @@ bench: $(STAMPS)/dev vllm ## Measure one headline figure (NAME=); the last line 
 
 chaos: $(STAMPS)/dev ## Break things at random and keep a ledger (SECONDS= SEED=)
 	@exec $(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+differential: $(STAMPS)/dev vllm ## Judge every way to an answer by vLLM's own server (ARGS=--help)
+	@exec $(BIN)/python -m tests.differential $(ARGS)
 
 soak: $(STAMPS)/dev ## 100,000 jobs, then compare memory with what it was
 	@exec $(BIN)/python -m bench.soak
