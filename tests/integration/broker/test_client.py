@@ -57,7 +57,7 @@ async def far(proxy: Proxy, server: EmbeddedRedis) -> AsyncIterator[Pool]:
 async def test_a_job_whose_acceptance_was_lost_on_the_way_is_accepted_once(far: Pool, proxy: Proxy) -> None:
     proxy.lose_replies(proxy.links)
     job, reply = await far.submit()
-    assert reply == Exists(State.QUEUED, job.digest, (await far.read(job.id)).created_ms)
+    assert reply == Exists(State.QUEUED, job.digest, (await far.read(job.id)).created_ms, 0)
     assert await far.redis.hget(far.keys.lane_counts, job.lane) == b"1"
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 
-from ingress import responses
 from penstock.broker.tail import Cancel
 from penstock.errors import EngineFailedError
 from penstock.frames import End
@@ -182,7 +181,7 @@ async def test_a_waiting_job_is_cancelled_at_once(client: httpx.AsyncClient, wor
 async def test_a_running_job_is_cancelled_by_its_worker(client: httpx.AsyncClient, worker: FakeWorker) -> None:
     async with begun(client, worker, "a") as (sse, hand), asyncio.TaskGroup() as group:
         deleting = group.create_task(client.delete(f"/v1/jobs/{hand.held.job}"))
-        assert await worker.controls() == [Cancel(hand.held.job)]
+        assert await worker.controls() == [Cancel(hand.held.job, hand.held.fence)]
         await worker.end(hand, end=End(State.CANCELLED, completion_tokens=1))
         ((_, data),) = await sse.rest()
 
@@ -230,9 +229,9 @@ async def test_a_vanished_job_ends_its_event_stream_with_an_error(
 
 
 async def test_an_idle_event_stream_shows_that_it_lives_without_an_empty_event(
-    client: httpx.AsyncClient, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, worker: FakeWorker
 ) -> None:
-    monkeypatch.setattr(responses, "_PING_S", 0.05)
+    client = (await serve(ping_s=0.05)).client
     async with begun(client, worker, "a", headers=KEPT) as (_, hand):
         pass
     async with client.stream("GET", f"/v1/jobs/{hand.held.job}/events") as response:
