@@ -116,6 +116,8 @@ async def _queued(
         # What may still be under way of the former run is not for us.
         listener.expect(job.fence)
         reply = await _enqueue(context, exchange, job, replaces=reply.fence)
+        if isinstance(reply, Accepted):
+            log.info(events.JOB_RUN_ANEW, pool=job.pool, tenant=job.tenant, job=job.id, run=run_of(job.fence))
     return job, reply
 
 

@@ -139,9 +139,7 @@ def said(answer: str) -> str:
 
 
 def test_the_first_question_is_answered(reader: Reader) -> None:
-    (ask,) = [
-        one for block in blocks("console") for one in commands(block) if one.startswith("curl -N http") and "-d" in one
-    ]
+    (ask,) = [one for one in typed() if one.startswith("curl -N http") and "/v1/chat" in one]
     answer = reader.types(ask)
 
     assert said(answer) == ANSWERS["What is Penstock?"]
