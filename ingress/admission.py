@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from penstock.broker.submission import Accepted, Exists, LaneFull
-from penstock.errors import IdempotencyConflictError, QueueFullError
+from penstock.errors import IdempotencyConflictError, QueueFullError, by_name
+from penstock.job import State
 
 if TYPE_CHECKING:
     from penstock.errors import ApiError
+    from penstock.job import NewJob
 
 #: OpenAI's clients give up on a Retry-After above it.
 MAX_RETRY_AFTER_S = 120
@@ -45,6 +47,8 @@ class Admitted(Struct, frozen=True):
 
     reason: Reason
     created_ms: int
+    #: As the record has it: tells its run.
+    fence: int
 
 
 class Refused(Struct, frozen=True):
@@ -54,19 +58,28 @@ class Refused(Struct, frozen=True):
     error: ApiError
 
 
-def decide(reply: Accepted | Exists | LaneFull, digest: str, lane: Lane) -> Admitted | Refused:
-    """Judge the queue's answer to a request whose body has that digest."""
+def decide(reply: Accepted | Exists | LaneFull, job: NewJob, lane: Lane) -> Admitted | Refused:
+    """Judge the queue's answer to a request for that job."""
     match reply:
         case Accepted(created_ms):
-            return Admitted(Reason.ACCEPTED, created_ms)
-        case Exists(_, known, created_ms) if known == digest:
-            return Admitted(Reason.KNOWN, created_ms)
+            return Admitted(Reason.ACCEPTED, created_ms, job.fence)
+        case Exists() if reply.digest == job.digest:
+            return Admitted(Reason.KNOWN, reply.created_ms, reply.fence)
         case Exists():
             error = IdempotencyConflictError("This Idempotency-Key came with another request before.")
             return Refused(Reason.KEY_REUSED, error)
         case LaneFull():
             wait_s = retry_after_s(reply.jobs, lane)
             return Refused(Reason.LANE_FULL, QueueFullError(_full(reply, lane), retry_after_s=wait_s))
+
+
+def may_run_anew(reply: Accepted | Exists | LaneFull, job: NewJob) -> bool:
+    """Whether a job ended so that a new run may do better; who asks again after a cancel means it."""
+    if not isinstance(reply, Exists) or reply.digest != job.digest:
+        return False
+    if reply.state is State.CANCELLED:
+        return True
+    return reply.failure is not None and by_name(reply.failure.error).retryable
 
 
 def retry_after_s(waiting_jobs: int, lane: Lane) -> int:

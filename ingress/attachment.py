@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ingress.ending import expire
-from ingress.outcome import NOBODY, OVERRUN, UNSERVED, VANISHED
+from ingress.listener import Wish
+from ingress.outcome import NOBODY, OVERRUN, SUPERSEDED, UNSERVED, VANISHED
 from penstock.broker.submission import Attached, Missing, Moved, attach, enqueue
 from penstock.errors import BrokerUnavailableError
 from penstock.frames import Delta, encode_generated
 from penstock.telemetry import events, logs, metrics
 
 if TYPE_CHECKING:
-    from ingress.listener import Listener, Wish
+    from ingress.listener import Listener
     from ingress.relay import Relay
     from penstock.broker.client import Broker
 
@@ -64,6 +65,11 @@ class Attacher:
     def entry(self, wish: Wish) -> str:
         """How a job's record names a listener of this ingress."""
         return f"{wish}:{self._channel}"
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """All that this ingress may be called in a job's record."""
+        return tuple(map(self.entry, Wish))
 
     def _missing_something(self) -> list[Listener]:
         found = list(self._relay.holes)
@@ -116,7 +122,9 @@ class Attacher:
                 await self._recover(listener)
             case Attached(state, fence, prefix, result):
                 listener.watch.learned(time.monotonic(), state, fence)
-                if result is not None:
+                if listener.is_of_older_run(fence):
+                    listener.finish(SUPERSEDED)
+                elif result is not None:
                     known, end = result.generated, result.end
                     listener.feed(Delta(listener.job_id, fence, 0, known.tokens, known.pieces, end))
                 elif prefix.tokens:
@@ -129,7 +137,7 @@ class Attacher:
             if listener.watch.missed():
                 listener.finish(VANISHED)
             return
-        job = msgspec.structs.replace(listener.job, prefix=encode_generated(listener.generated))
+        job = msgspec.structs.replace(listener.job, prefix=encode_generated(listener.generated), fence=listener.fence)
         await self._broker.run(enqueue(job, max_jobs=0, max_bytes=0))
         metrics.RESUBMITTED.labels(listener.pool).inc()
         log.warning(events.JOB_RESUBMITTED, job=listener.job_id, tokens=listener.offset)

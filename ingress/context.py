@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ingress.admission import Lane
 from ingress.attachment import Attacher
 from ingress.drain import DrainRate
+from ingress.keepalive import KeepAlive
 from ingress.relay import Relay
 from ingress.service import Service
 from ingress.tokenizers import Tokenizers
@@ -84,7 +85,8 @@ async def running(settings: Settings) -> AsyncIterator[Context]:
         relay=relay,
         attacher=attacher,
     )
-    tasks = [asyncio.create_task(subscription.run()), asyncio.create_task(attacher.run())]
+    keep_alive = KeepAlive(relay, settings.ingress)
+    tasks = [asyncio.create_task(part.run()) for part in (subscription, attacher, keep_alive)]
     for task in tasks:
         task.add_done_callback(_end_process)
     try:

@@ -65,15 +65,17 @@ class NumberedEvents:
 
     around = None
 
-    def __init__(self, chunks: Chunks, after: Position | None) -> None:
+    def __init__(self, chunks: Chunks, after: Position | None, run: int = 0) -> None:
         self._chunks = chunks
         self._seen = after
+        #: Before every id, so that it tells the run it is of.
+        self._run = b"%d-" % run if run else b""
 
     def opening(self) -> bytes:
         """The opening event, unless the reader is past it."""
         if self._seen is not None:
             return b""
-        return b"".join(b"id: 0\ndata: %b\n\n" % chunk for chunk in self._chunks.opening())
+        return b"".join(b"id: %b0\ndata: %b\n\n" % (self._run, chunk) for chunk in self._chunks.opening())
 
     def of(self, pieces: Sequence[str], offset: int) -> bytes:
         """Of tokens' pieces; an empty piece makes no event."""
@@ -82,16 +84,19 @@ class NumberedEvents:
     def closing(self, end: End, offset: int) -> bytes:
         """After the last token: what the reader has not seen of it."""
         chunks = self._chunks.closing(end)
-        shown = [b"id: %d.%d\ndata: %b\n\n" % (offset, at, chunk) for at, chunk in enumerate(chunks, 1)]
+        shown = [self._inner(offset, at, chunk) for at, chunk in enumerate(chunks, 1)]
         if _is_done(end):
-            shown.append(b"id: %d.%d\n%b" % (offset, len(shown) + 1, DONE))
+            shown.append(b"id: %b%d.%d\n%b" % (self._run, offset, len(shown) + 1, DONE))
         return b"".join(shown[self._skipped(offset) :])
 
     def _token(self, piece: str, offset: int) -> bytes:
         *inner, last = self._chunks.of(piece)
-        shown = [b"id: %d.%d\ndata: %b\n\n" % (offset, at, chunk) for at, chunk in enumerate(inner, 1)]
-        shown.append(b"id: %d\ndata: %b\n\n" % (offset + 1, last))
+        shown = [self._inner(offset, at, chunk) for at, chunk in enumerate(inner, 1)]
+        shown.append(b"id: %b%d\ndata: %b\n\n" % (self._run, offset + 1, last))
         return b"".join(shown[self._skipped(offset) :])
+
+    def _inner(self, offset: int, at: int, chunk: bytes) -> bytes:
+        return b"id: %b%d.%d\ndata: %b\n\n" % (self._run, offset, at, chunk)
 
     def _skipped(self, offset: int) -> int:
         """How many events beyond `offset` tokens the reader has seen."""

@@ -6,10 +6,10 @@ import asyncio
 import enum
 from typing import TYPE_CHECKING
 
-from ingress.outcome import CONTRADICTED
+from ingress.outcome import CONTRADICTED, SUPERSEDED, beyond
 from ingress.progress import Progress, Verdict
 from penstock.frames import Delta
-from penstock.job import State, pool_of
+from penstock.job import State, first_fence, pool_of, run_of
 
 if TYPE_CHECKING:
     from ingress.watch import Watch
@@ -42,23 +42,35 @@ class Listener(Progress):
 
     def __init__(self, job_id: str, wish: Wish, watch: Watch, *, base: int = 0) -> None:
         super().__init__(base)
-        loop = asyncio.get_running_loop()
         self.job_id = job_id
         self.pool = pool_of(job_id)
         self.wish = wish
         self.watch = watch
         #: Another who waits for the same job; the relay's.
         self.next: Listener | None = None
-        #: How the job ended; None while it has not.
-        self.end: End | None = None
         #: Whether the client went away first.
         self.is_abandoned = False
         #: What to submit again should Redis lose the record; None where another request answers for the job.
         self.job: NewJob | None = None
+        self._await_beginning()
+
+    def _await_beginning(self) -> None:
+        loop = asyncio.get_running_loop()
+        #: How the job ended; None while it has not.
+        self.end: End | None = None
         #: Set when the first token came, at the latest when all is over.
         self.began: asyncio.Future[None] = loop.create_future()
         #: Set when nothing more will come of it.
         self.over: asyncio.Future[None] = loop.create_future()
+
+    def expect(self, fence: int) -> None:
+        """Wait for the run that this fence is of: before anything was shown, what came of a former one is forgotten."""
+        first = first_fence(run_of(fence))
+        if self.fence < first:
+            has_heard = bool(self.tokens) or self.end is not None
+            self.forget(first)
+            if has_heard:
+                self._await_beginning()
 
     def feed(self, delta: Delta) -> Verdict:
         """Take what is new of a delta."""
@@ -69,14 +81,17 @@ class Listener(Progress):
         if verdict in (Verdict.NEWS, Verdict.RESTART) and delta.tokens and delta.end is None:
             self._advanced(len(delta.tokens))
         if verdict is Verdict.CONFLICT:
-            self.finish(CONTRADICTED)
+            self.finish(SUPERSEDED if self.is_of_older_run(delta.fence) else CONTRADICTED)
         elif delta.end is not None and verdict not in (Verdict.STALE, Verdict.HOLE):
-            self.finish(CONTRADICTED if self._falls_short(delta) else delta.end)
+            self.finish(self._as_seen(delta, delta.end))
         return verdict
 
     def feed_one(self, fence: int, offset: int, token: int, piece: str) -> Verdict:
         """Take one token."""
         return self.feed(Delta(self.job_id, fence, offset, [token], [piece]))
+
+    def keep_alive(self, now_s: float, head_after_s: float, ping_s: float) -> None:
+        """Show that the connection lives, where the answer has a form for that."""
 
     def finish(self, end: End) -> None:
         """The job has ended, or nothing more can come of it for us; only the first end counts."""
@@ -109,6 +124,9 @@ class Listener(Progress):
         if not self.over.done():
             self.over.set_result(None)
 
-    def _falls_short(self, delta: Delta) -> bool:
-        """Whether a complete answer lacks tokens that the client has: Redis lost them, and another run ended sooner."""
-        return delta.end is not None and delta.end.state == State.COMPLETED and self.is_beyond(delta)
+    def _as_seen(self, delta: Delta, end: End) -> End:
+        """A job's end as it is to a client who has tokens that the whole answer lacks, or says so."""
+        if end.state != State.COMPLETED or not self.is_beyond(delta):
+            return end
+        # Either Redis lost them and the job ended sooner when it was continued, or they never were.
+        return CONTRADICTED if self.tokens else beyond(delta.offset + len(delta.tokens))

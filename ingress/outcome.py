@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from penstock.errors import (
     CancelledError,
     EngineFailedError,
+    InvalidRequestError,
     NotFoundError,
     OverloadedError,
     RunTimeoutError,
@@ -32,6 +33,13 @@ CONTRADICTED = End(
     State.FAILED,
     failure=Failure(WorkerLostError.__name__, "The job's worker was lost and another could not continue its answer."),
 )
+#: The stream of a run that failed, heard of only when the job was tried again.
+SUPERSEDED = End(
+    State.FAILED,
+    failure=Failure(
+        WorkerLostError.__name__, "The job failed, and another request with its Idempotency-Key runs it anew."
+    ),
+)
 #: A job whose record is gone while its client still waits.
 VANISHED = End(State.FAILED, failure=Failure(NotFoundError.__name__, "The job's record is gone."))
 
@@ -41,6 +49,12 @@ OVERRUN = End(
     State.FAILED,
     failure=Failure(RunTimeoutError.__name__, "The job ran longer than its pool allows without an answer."),
 )
+
+
+def beyond(tokens: int) -> End:
+    """The end of a stream that was to go on after a place that its job never reached."""
+    message = f"The job ended after event {tokens}, before the event to go on after."
+    return End(State.FAILED, failure=Failure(InvalidRequestError.__name__, message, "after"))
 
 
 def error_of(end: End) -> ApiError | None:

@@ -6,6 +6,7 @@ import enum
 from typing import TYPE_CHECKING
 
 from penstock.frames import Generated
+from penstock.job import run_of
 
 if TYPE_CHECKING:
     from penstock.frames import Delta
@@ -54,6 +55,8 @@ class Progress:
             return Verdict.STALE
         if delta.offset > self.offset:
             return Verdict.HOLE
+        if self.is_of_older_run(delta.fence):
+            return Verdict.CONFLICT
         if self._contradicts(delta):
             return self._restart(delta)
         self.fence = delta.fence
@@ -64,6 +67,14 @@ class Progress:
     def is_beyond(self, delta: Delta) -> bool:
         """Whether we have tokens after the last of `delta`."""
         return self.offset > delta.offset + len(delta.tokens)
+
+    def is_of_older_run(self, fence: int) -> bool:
+        """Whether the job was run anew since: tokens of two runs do not mix."""
+        return run_of(fence) > run_of(self.fence)
+
+    def forget(self, fence: int) -> None:
+        """Begin again with what comes under this fence or a newer one."""
+        self.tokens, self.pieces, self.offset, self.fence = [], [], self.base, fence
 
     @property
     def generated(self) -> Generated:
@@ -84,7 +95,7 @@ class Progress:
     def _restart(self, delta: Delta) -> Verdict:
         if any(self.pieces) or delta.offset > self.base:
             return Verdict.CONFLICT
-        self.tokens, self.pieces, self.offset, self.fence = [], [], self.base, delta.fence
+        self.forget(delta.fence)
         known = self.base - delta.offset
         self._append(delta.tokens[known:], delta.pieces[known:])
         return Verdict.RESTART

@@ -43,6 +43,10 @@ class Relay:
         for other in others:
             self.add(other)
 
+    def has(self, job_id: str) -> bool:
+        """Whether anybody here waits for a job."""
+        return job_id in self._listeners
+
     def __iter__(self) -> Iterator[Listener]:
         """All listeners that still wait."""
         for first in self._listeners.values():

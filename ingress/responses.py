@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from starlette.responses import Response
 from ingress import accounting
 from ingress.answers import whole_answer
 from ingress.connection import Connection
-from ingress.ending import cancel_for_sure
+from ingress.ending import leave_for_sure
 from ingress.outcome import error_of
 from penstock.broker.records import record
 from penstock.errors import EngineFailedError
@@ -28,20 +27,21 @@ if TYPE_CHECKING:
     from ingress.listener import Listener
     from ingress.stream import Stream
     from ingress.submit import Ticket
+    from penstock.errors import ApiError
 
-#: How often an idle event stream shows that it lives.
-_PING_S = 15.0
 _STREAM_HEADERS = {"content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 class Pending(Response, ABC):
     """Serves a listener until the job's end or the client's, whichever comes first."""
 
-    def __init__(self, context: Context, exchange: Exchange, listener: Listener) -> None:
+    def __init__(self, context: Context, exchange: Exchange, listener: Listener, *, is_kept: bool) -> None:
         super().__init__()
         self._context = context
         self._exchange = exchange
         self._listener = listener
+        #: Whether the job goes on when nobody waits for it.
+        self._is_kept = is_kept
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - see Connection
         """Answer. Raises the ApiError of a job that fails before its answer has begun."""
@@ -53,15 +53,12 @@ class Pending(Response, ABC):
             self._context.relay.remove(self._listener)
         if self._listener.is_abandoned:
             accounting.note_client_gone(self._exchange, self._listener, was_cut=connection.was_cut)
-            if not connection.was_cut:
-                await self._left()
+            if not (connection.was_cut or self._is_kept or self._listener.end is not None):
+                await leave_for_sure(self._context, self._listener.job_id)
 
     @abstractmethod
     async def _answer(self, connection: Connection, send: Send) -> None:
         """Wait and write; return early if the listener is abandoned."""
-
-    async def _left(self) -> None:
-        """The client went away of its own will."""
 
     async def _send_head(self, send: Send, headers: dict[str, str], status: int = 200) -> None:
         fields = {**headers, **self._exchange.headers}
@@ -77,19 +74,19 @@ class Generation(Pending):
     """The answer to a request that submitted a job, or found the one it had submitted before."""
 
     def __init__(self, context: Context, exchange: Exchange, listener: Listener, ticket: Ticket) -> None:
-        super().__init__(context, exchange, listener)
+        super().__init__(context, exchange, listener, is_kept=ticket.job.is_kept)
         self._ticket = ticket
-
-    async def _left(self) -> None:
-        if self._ticket.is_disposable and self._listener.end is None:
-            await cancel_for_sure(self._context.broker, self._listener.job_id)
 
     def _note_end(self) -> None:
         if self._listener.end is not None:
             accounting.note_end(self._context, self._exchange, self._ticket, self._listener.end)
 
+    @property
+    def _failure(self) -> ApiError | None:
+        return error_of(self._listener.end) if self._listener.end else None
+
     def _raise_failure(self) -> None:
-        error = error_of(self._listener.end) if self._listener.end else None
+        error = self._failure
         if error is not None:
             raise error
 
@@ -134,7 +131,11 @@ class WholeAnswer(Generation):
 
 
 class StreamedAnswer(Generation):
-    """Token by token. Nothing is sent before the first, so that an early failure is a plain HTTP error."""
+    """Token by token.
+
+    For some time nothing is sent before the first, so that an early failure is a plain HTTP error; then the head is, so
+    that nobody between takes the connection for dead.
+    """
 
     def __init__(self, context: Context, exchange: Exchange, stream: Stream, ticket: Ticket, events: Events) -> None:
         super().__init__(context, exchange, stream, ticket)
@@ -144,13 +145,21 @@ class StreamedAnswer(Generation):
     async def _answer(self, connection: Connection, send: Send) -> None:
         stream = self._stream
         await stream.began
+        has_head = stream.is_waiting
+        if has_head:
+            with connection.holding_head():
+                await self._send_head(send, _STREAM_HEADERS)
+            stream.show_waiting(connection)
+            await stream.began
         if stream.is_abandoned:
             return
-        self._raise_failure()
-        accounting.note_first_token(self._exchange)
+        if not has_head:
+            self._raise_failure()
+            with connection.holding_head():
+                await self._send_head(send, _STREAM_HEADERS)
+        if self._failure is None or stream.tokens:
+            accounting.note_first_token(self._exchange)
         first_s, first_offset = time.monotonic(), stream.offset
-        with connection.holding_head():
-            await self._send_head(send, _STREAM_HEADERS)
         stream.open(connection, self._events)
         await stream.over
         self._note_end()
@@ -160,10 +169,10 @@ class StreamedAnswer(Generation):
 
 
 class EventsAnswer(Pending):
-    """A job's event stream, for a reader who may come, go and come back; the job does not mind."""
+    """A job's event stream, for a reader who may come, go and come back."""
 
-    def __init__(self, context: Context, exchange: Exchange, stream: Stream, events: Events) -> None:
-        super().__init__(context, exchange, stream)
+    def __init__(self, context: Context, exchange: Exchange, stream: Stream, events: Events, *, is_kept: bool) -> None:
+        super().__init__(context, exchange, stream, is_kept=is_kept)
         self._stream = stream
         self._events = events
 
@@ -177,10 +186,6 @@ class EventsAnswer(Pending):
         with connection.holding_head():
             await self._send_head(send, _STREAM_HEADERS)
         stream.open(connection, self._events)
-        seen = stream.offset
-        while not (await asyncio.wait((stream.over,), timeout=_PING_S))[0]:
-            if stream.offset == seen:
-                stream.ping()
-            seen = stream.offset
+        await stream.over
         if not stream.is_abandoned:
             await self._send_rest(send, stream.last_words)

@@ -41,7 +41,10 @@ class Stream(Listener):
         "_buffer_bytes",
         "_connection",
         "_events",
+        "_line",
+        "_quiet_since_s",
         "_short",
+        "_shown",
         "_unsent_bytes",
         "_written",
         "last_words",
@@ -51,6 +54,11 @@ class Stream(Listener):
         super().__init__(job_id, Wish.EVERY_STEP, watch, base=base)
         self._buffer_bytes = buffer_bytes
         self._connection: Connection | None = None
+        #: Where pings go, once the response's head is sent.
+        self._line: Connection | None = None
+        #: The offset at the last sweep that saw it grow, or that sent a ping, and when that was.
+        self._shown = base
+        self._quiet_since_s = watch.moved_s
         self._events: Events
         #: Where a token is one event: the constant bytes around its text.
         self._around: tuple[bytes, bytes] | None = None
@@ -92,7 +100,8 @@ class Stream(Listener):
 
     def open(self, connection: Connection, events: Events) -> None:
         """Begin to write, once the response's head is sent."""
-        self._connection, self._events = connection, events
+        self._connection = self._line = connection
+        self._events = events
         connection.on_full, connection.on_writable = self._pause, self._catch_up
         self._around = events.around
         self._catch_up(events.opening())
@@ -103,10 +112,32 @@ class Stream(Listener):
         self._short = None
         super().abandon()
 
-    def ping(self) -> None:
-        """Show an idle reader, and all that is between, that the connection lives."""
-        if self._connection is not None and not self._connection.is_full:
-            self._connection.write_chunk(PING)
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is nothing to say yet."""
+        return self.offset == self.base and self.end is None and not self.is_abandoned
+
+    def show_waiting(self, connection: Connection) -> None:
+        """The head is sent although nothing has begun: until then there are pings, the first at once."""
+        self.began = self.over.get_loop().create_future()
+        self._line = connection
+        self._ping(connection)
+
+    def keep_alive(self, now_s: float, head_after_s: float, ping_s: float) -> None:
+        """Ask for the head where nothing has begun for so long; later, ping where nothing has come for so long."""
+        if self.offset != self._shown:
+            self._shown, self._quiet_since_s = self.offset, now_s
+        elif self._line is None:
+            if now_s - self._quiet_since_s >= head_after_s:
+                self._begin()
+        elif now_s - self._quiet_since_s >= ping_s:
+            self._quiet_since_s = now_s
+            self._ping(self._line)
+
+    @staticmethod
+    def _ping(connection: Connection) -> None:
+        if not connection.is_full:
+            connection.write_chunk(PING)
 
     def _advanced(self, tokens: int) -> None:
         connection = self._connection

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from ingress.admission import Admitted, Reason, decide
+from ingress.admission import Admitted, Reason, decide, may_run_anew
 from ingress.ending import cancel_for_sure
 from penstock.broker.submission import Accepted, Exists, LaneFull, enqueue
 from penstock.errors import BrokerFullError, BrokerUnavailableError, InvalidRequestError
-from penstock.job import JobClass, NewJob, idempotent_job_id, new_job_id
+from penstock.job import JobClass, NewJob, first_fence, idempotent_job_id, new_job_id, run_of
 from penstock.telemetry import events, logs, metrics
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ class Order(Struct, frozen=True):
     job: NewJob
     #: The client may send it again, and get the same job, by its Idempotency-Key.
     is_repeatable: bool
-    #: The job goes on when its client goes away.
-    is_kept: bool
 
 
 class Ticket(Struct, frozen=True):
@@ -43,8 +42,6 @@ class Ticket(Struct, frozen=True):
     created_s: int
     #: Whether this request made it, rather than another with the same Idempotency-Key.
     is_new: bool
-    #: Whether it is to end when this client goes away.
-    is_disposable: bool
 
 
 def new_order(
@@ -75,13 +72,14 @@ def new_order(
         job_class=JobClass.INTERACTIVE,
         tenant=tenant,
         listeners=context.attacher.entry(wish),
+        # Whoever has the key may come back for it.
+        is_kept=key is not None or headers.get("x-penstock-keep", "").lower() in ("true", "1"),
         trace=trace,
         queue_timeout_ms=round(limits.queue_timeout_s * 1000),
         run_timeout_ms=round(limits.run_timeout_s * 1000),
         result_ttl_ms=round(limits.result_ttl_s * 1000),
     )
-    is_kept = headers.get("x-penstock-keep", "").lower() in ("true", "1")
-    return Order(job, is_repeatable=key is not None, is_kept=is_kept)
+    return Order(job, is_repeatable=key is not None)
 
 
 async def submit(context: Context, exchange: Exchange, order: Order, listener: Listener) -> Ticket:
@@ -89,11 +87,12 @@ async def submit(context: Context, exchange: Exchange, order: Order, listener: L
 
     Raises QueueFullError, IdempotencyConflictError, BrokerFullError, BrokerUnavailableError.
     """
-    job = order.job
     # Before the job can begin, or its first frame would find nobody.
     context.relay.add(listener)
     try:
-        admitted = _admit(await _enqueue(context, exchange, order), context, exchange, order)
+        job, reply = await _queued(context, exchange, order, listener)
+        admitted = _admit(reply, context, exchange, job)
+        listener.expect(admitted.fence)
         # Without a key, a job that exists is our own: the reply to the first attempt was lost.
         is_new = admitted.reason is Reason.ACCEPTED or not order.is_repeatable
         if not is_new:
@@ -102,32 +101,51 @@ async def submit(context: Context, exchange: Exchange, order: Order, listener: L
         context.relay.remove(listener)
         raise
     listener.job = job
-    return Ticket(job, admitted.created_ms // 1000, is_new=is_new, is_disposable=is_new and not order.is_kept)
+    return Ticket(job, admitted.created_ms // 1000, is_new=is_new)
 
 
-async def _enqueue(context: Context, exchange: Exchange, order: Order) -> Accepted | Exists | LaneFull:
+async def _queued(
+    context: Context, exchange: Exchange, order: Order, listener: Listener
+) -> tuple[NewJob, Accepted | Exists | LaneFull]:
+    """Put the job into its lane, in the place of a former run of it where that may do better."""
     job = order.job
+    reply = await _enqueue(context, exchange, job)
+    # Once: where another request is quicker, its run is ours too, however it ends.
+    if order.is_repeatable and isinstance(reply, Exists) and may_run_anew(reply, job):
+        job = replace(job, fence=first_fence(run_of(reply.fence) + 1))
+        # What may still be under way of the former run is not for us.
+        listener.expect(job.fence)
+        reply = await _enqueue(context, exchange, job, replaces=reply.fence)
+        if isinstance(reply, Accepted):
+            log.info(events.JOB_RUN_ANEW, pool=job.pool, tenant=job.tenant, job=job.id, run=run_of(job.fence))
+    return job, reply
+
+
+async def _enqueue(
+    context: Context, exchange: Exchange, job: NewJob, replaces: int | None = None
+) -> Accepted | Exists | LaneFull:
     limits = context.settings.pools[job.pool]
     # From here on the job may exist, whatever we hear of it.
     exchange.job_id = job.id
     try:
-        return await context.funnel.run(enqueue(job, max_jobs=limits.lane_max_jobs, max_bytes=limits.lane_max_bytes))
+        return await context.funnel.run(
+            enqueue(job, max_jobs=limits.lane_max_jobs, max_bytes=limits.lane_max_bytes, replaces=replaces)
+        )
     except BrokerFullError:
         exchange.job_id = None
         metrics.REJECTED.labels(job.pool, Reason.REDIS_FULL).inc()
         raise
     except BrokerUnavailableError:
         metrics.REJECTED.labels(job.pool, Reason.REDIS_AWAY).inc()
-        if not (order.is_repeatable or order.is_kept):
+        if not job.is_kept:
             # Should it exist, then nobody will ever ask for it.
             context.spawn(cancel_for_sure(context.broker, job.id))
         raise
 
 
-def _admit(reply: Accepted | Exists | LaneFull, context: Context, exchange: Exchange, order: Order) -> Admitted:
+def _admit(reply: Accepted | Exists | LaneFull, context: Context, exchange: Exchange, job: NewJob) -> Admitted:
     """Raise what `decide` says, or return its consent."""
-    job = order.job
-    decision = decide(reply, job.digest, context.lane(job.pool))
+    decision = decide(reply, job, context.lane(job.pool))
     if isinstance(decision, Admitted):
         return decision
     if decision.reason is Reason.LANE_FULL:

@@ -46,6 +46,29 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
 }
 
 
+#: Ends that a request with the job's Idempotency-Key may have replaced, where the failure is one that a retry can mend:
+#: the record makes room for a new run, which is a new job under the same id.
+REPLACEABLE = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED, State.DEAD_LETTERED})
+
+#: A fence is the number of runs before this one times this, plus the assignments of this run: it grows over all runs.
+FENCES_PER_RUN = 1_000_000
+
+
+def run_of(fence: int) -> int:
+    """Which run of its job a fence belongs to; the first is 0."""
+    return fence // FENCES_PER_RUN
+
+
+def attempt_of(fence: int) -> int:
+    """How many assignments a run has had with this one."""
+    return fence % FENCES_PER_RUN
+
+
+def first_fence(run: int) -> int:
+    """The fence of a run that no worker has had yet."""
+    return run * FENCES_PER_RUN
+
+
 def sources(target: State) -> str:
     """The states that may become `target`, as the scripts take them: `,queued,assigned,`."""
     return "," + "".join(f"{state}," for state, targets in TRANSITIONS.items() if target in targets)
@@ -109,6 +132,10 @@ class NewJob(Struct, frozen=True, kw_only=True):
     result_ttl_ms: int
     #: Encoded `Generated` where the client has seen tokens of a record that Redis lost.
     prefix: bytes = b""
+    #: The job goes on when nobody waits for it: its client said so, or may come back for it with its key.
+    is_kept: bool = True
+    #: The newest fence that the submitter knows of; the next assignment's is greater.
+    fence: int = 0
 
     @property
     def pool(self) -> str:
@@ -144,8 +171,10 @@ class Job:
     #: Its entry in that lane, while queued.
     entry: str
     listeners: str
+    #: Whether it goes on when nobody waits for it.
+    is_kept: bool
     trace: str
-    #: Number of assignments so far, and the token that fences all but the last.
+    #: Fences all assignments but the last; see FENCES_PER_RUN.
     fence: int
     #: How many of its workers were lost.
     losses: int
@@ -165,6 +194,16 @@ class Job:
     prefix: Generated
     #: Present in terminal states.
     result: Result | None
+
+    @property
+    def run(self) -> int:
+        """How many runs of this job came before."""
+        return run_of(self.fence)
+
+    @property
+    def attempts(self) -> int:
+        """How many assignments this run has had."""
+        return attempt_of(self.fence)
 
     @classmethod
     def from_record(cls, job_id: str, record: Mapping[bytes, bytes]) -> Job:
@@ -189,6 +228,7 @@ class Job:
             lane=text(b"lane"),
             entry=text(b"entry"),
             listeners=text(b"listeners"),
+            is_kept=bool(record.get(b"kept")),
             trace=text(b"trace"),
             fence=number(b"fence"),
             losses=number(b"losses"),

@@ -74,7 +74,10 @@ class Expiry:
             about = (one.job, one.fence, one.listeners, generated)
             end = ending(*about, State.EXPIRED, OverloadedError, message)
             calls.append(
-                submission.withdraw(pool, one.job, one.lane, State.EXPIRED, end.result, end.notices, overdue=True)
+                submission.withdraw(
+                    *(pool, one.job, one.lane, one.fence, State.EXPIRED, end.result, end.notices),
+                    only_if=submission.OnlyIf.OVERDUE,
+                )
             )
         replies = await broker.run_many(calls)
         for one, reply in zip(overdue, replies, strict=True):
@@ -107,7 +110,7 @@ class Expiry:
         finished, _ = await self._term.broker.run_many(
             [
                 holding.finish(pool, overdue.worker, held, end.result, ttft_ms=None, notices=end.notices),
-                leading.abort(pool, overdue.worker, held.job),
+                leading.abort(pool, overdue.worker, held.job, held.fence),
             ]
         )
         return bool(finished == "finished")

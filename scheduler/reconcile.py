@@ -140,7 +140,7 @@ class Reconciler:
         for one in jobs:
             tokens = generated[one.job, one.fence]
             call = requeue_call(term, Held(one.job, one.fence, ""), one.listeners, tokens, lost)
-            reply, _ = await term.broker.run_many([call, leading.abort(term.pool, instance, one.job)])
+            reply, _ = await term.broker.run_many([call, leading.abort(term.pool, instance, one.job, one.fence)])
             record_requeue(term.pool, one.job, reply, lost, len(tokens.tokens))
             self._report(Finding.NOT_IN_INBOX, 1, job=one.job)
 

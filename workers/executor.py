@@ -85,10 +85,10 @@ class Executor:
                 self._fail(run, error)
         self._emitter.send()
 
-    async def cancel(self, job_id: str) -> None:
-        """A client does not want a job any more."""
+    async def cancel(self, job_id: str, fence: int) -> None:
+        """A job is to end; one that was assigned again since is another matter."""
         run = self._open.get(job_id)
-        if run is not None and not run.is_closing:
+        if run is not None and run.fence <= fence and not run.is_closing:
             self._end(run, run.ending(State.CANCELLED))
             await self._cancel(run)
 

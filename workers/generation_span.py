@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from penstock.job import State
+from penstock.job import State, attempt_of
 from penstock.request import Api
 from penstock.telemetry import spans, tracing
 
@@ -22,7 +22,7 @@ def start(claimed: Claimed, pool: str, instance: str) -> Span:
         spans.OPERATION_NAME: _OPERATIONS[claimed.api],
         spans.PROVIDER_NAME: spans.PROVIDER,
         spans.JOB_ID: claimed.held.job,
-        spans.JOB_ATTEMPT: claimed.held.fence,
+        spans.JOB_ATTEMPT: attempt_of(claimed.held.fence),
         spans.POOL: pool,
         spans.WORKER: instance,
     }

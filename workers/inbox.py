@@ -70,7 +70,7 @@ class Inbox:
 
     async def _heed(self, control: Cancel | Attach) -> None:
         match control:
-            case Cancel(job):
-                await self._executor.cancel(job)
+            case Cancel(job, fence):
+                await self._executor.cancel(job, fence)
             case Attach(job, listener, offset):
                 self._executor.attach(job, listener, offset)

@@ -12,12 +12,12 @@ from ingress.ending import cancel_and_wait
 from ingress.events import NumberedEvents
 from ingress.exchange import Exchange
 from ingress.job_object import job_object
-from ingress.position import Position
+from ingress.position import Position, check_position
 from ingress.replies import json_response
 from ingress.responses import EventsAnswer
 from ingress.stream import Stream
 from penstock.broker.records import record
-from penstock.errors import InvalidRequestError, NotFoundError
+from penstock.errors import NotFoundError
 from penstock.job import Job, pool_of
 from penstock.request import parse
 
@@ -48,22 +48,24 @@ async def events(request: Request, job_id: str) -> Response:
     job = await _job(request, job_id)
     after = _position(request)
     base = after.tokens if after else 0
-    if job.result is not None and base > len(job.result.generated.tokens):
-        raise InvalidRequestError("The job ended before that event.", param="after")
-    chunks = chunks_of(job, parse(job.api, job.body), job.created_ms // 1000)
+    body = parse(job.api, job.body)
+    if after is not None:
+        check_position(after, job, body)
+    chunks = chunks_of(job, body, job.created_ms // 1000)
     stream = Stream(
         job.id,
         context.watch(pool_of(job.id), base),
         buffer_bytes=context.settings.ingress.stream_buffer_bytes,
         base=base,
     )
+    stream.expect(job.fence)
     context.relay.add(stream)
     try:
         await context.attacher.attach(stream)
     except BaseException:
         context.relay.remove(stream)
         raise
-    return EventsAnswer(context, exchange, stream, NumberedEvents(chunks, after))
+    return EventsAnswer(context, exchange, stream, NumberedEvents(chunks, after, job.run), is_kept=job.is_kept)
 
 
 def _position(request: Request) -> Position | None:

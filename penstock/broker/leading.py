@@ -120,7 +120,7 @@ def retire(pool: str, instance: str, name: str) -> Call[str]:
     )
 
 
-def abort(pool: str, instance: str, job_id: str) -> Call[str]:
+def abort(pool: str, instance: str, job_id: str, fence: int) -> Call[str]:
     """Tell an instance to stop generating for a job that ended or went without it: "told" or "gone"."""
     keys = keys_of(pool)
-    return Call(_ABORT, (keys.control(instance), keys.worker(instance)), (job_id,), text)
+    return Call(_ABORT, (keys.control(instance), keys.worker(instance)), (job_id, fence), text)

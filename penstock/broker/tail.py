@@ -24,9 +24,10 @@ _MOST_ENTRIES = 256
 
 
 class Cancel(Struct, frozen=True):
-    """A client does not want a job any more."""
+    """A job is to end that was assigned under this fence, or an older one."""
 
     job: str
+    fence: int
 
 
 class Attach(Struct, frozen=True):
@@ -104,5 +105,5 @@ def _pairs(flat: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
 
 def _control(fields: dict[bytes, Any]) -> Cancel | Attach:
     if b"cancel" in fields:
-        return Cancel(fields[b"cancel"].decode())
+        return Cancel(fields[b"cancel"].decode(), int(fields[b"fence"]))
     return Attach(fields[b"attach"].decode(), fields[b"listener"].decode(), int(fields[b"offset"]))

@@ -17,7 +17,7 @@ from penstock.broker.dead_letters import DeadLetter
 from penstock.broker.records import record
 from penstock.cli.options import EXIT_OK, command
 from penstock.errors import PenstockError
-from penstock.job import Job, pool_of
+from penstock.job import Job, State, pool_of
 from penstock.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ async def _retry(settings: Settings, job_id: str) -> None:
         job = await broker.ask(record(letter.pool, job_id))
         if job is None or letter.pool not in settings.pools:
             raise PenstockError(f"Job {job_id} cannot be tried again: its record has expired, or its pool is gone.")
+        if job.state is not State.DEAD_LETTERED:
+            raise PenstockError(f"Job {job_id} has been tried again by its client since, and is {job.state}.")
         queue_timeout_s = settings.pools[letter.pool].queue_timeout_s
         print(await dead_letters.retry(broker, letter, job, queue_timeout_ms=round(queue_timeout_s * 1000)))
 

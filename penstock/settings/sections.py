@@ -135,6 +135,10 @@ class IngressSettings(Section, frozen=True):
     stream_buffer_bytes: Count = 256 << 10
     #: The longest a submit may wait for Redis before the client gets a 503.
     submit_timeout_s: Seconds = 2.0
+    #: A stream without a token sends its head after this long: errors are plain responses before, events after it.
+    stream_head_after_s: Seconds = 10.0
+    #: A stream that is silent for this long sends a comment, so that nobody between takes it for dead.
+    ping_s: Seconds = 15.0
     #: How long open streams may go on after SIGTERM.
     drain_grace_s: Seconds = 25.0
     #: Origins a browser may call from; none by default.

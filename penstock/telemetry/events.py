@@ -17,6 +17,7 @@ CHILD_KILLED = "child.killed"
 # Ingress.
 JOB_REJECTED = "job.rejected"
 JOB_RESUBMITTED = "job.resubmitted"
+JOB_RUN_ANEW = "job.run_anew"
 CLIENT_GONE = "client.gone"
 CLIENT_TOO_SLOW = "client.too_slow"
 FRAME_UNREADABLE = "frame.unreadable"

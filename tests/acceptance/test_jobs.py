@@ -100,15 +100,39 @@ def test_who_goes_away_cancels_the_job_within_a_second(client: OpenAI) -> None:
     assert time.monotonic() - left_s < 1.0
 
 
-def test_who_goes_away_while_waiting_cancels_the_job_too(client: OpenAI) -> None:
-    key = {"Idempotency-Key": "gone while waiting"}
-    asking: dict[str, Any] = {"model": "sim", "messages": says("left"), "max_tokens": 4000, "extra_headers": key}
+def test_who_times_out_and_comes_again_with_its_key_gets_the_answer(client: OpenAI, elsewhere: str) -> None:
+    key = {"Idempotency-Key": "timed out"}
+    asking: dict[str, Any] = {**question("timed out", 120), "model": "sim", "extra_headers": key}
     with pytest.raises(openai.APITimeoutError):
-        client.chat.completions.create(**asking, timeout=0.5)
-    with pytest.raises(openai.ConflictError, match="cancelled") as refused:
-        client.chat.completions.create(**asking)
+        client.chat.completions.create(**asking, timeout=0.3)
+    with connected(elsewhere) as other:
+        raw = other.chat.completions.with_raw_response.create(**asking)
 
-    assert refused.value.code == "job_cancelled"
+    assert raw.parse().choices[0].message.content == answer("timed out", 120)
+    assert job(client, raw.headers[JOB_ID])["runs"] == 1
+
+
+def test_openais_own_retries_get_the_answer(here: str) -> None:
+    with OpenAI(base_url=f"{here}/v1", api_key="none", max_retries=8, timeout=0.4) as client:
+        asking: dict[str, Any] = {**question("its own retries"), "model": "sim"}
+        said = client.chat.completions.create(**asking, extra_headers={"Idempotency-Key": "its own retries"})
+
+    assert said.choices[0].message.content == answer("its own retries")
+
+
+def test_what_the_client_cancelled_is_made_anew_when_it_asks_again(here: str, client: OpenAI) -> None:
+    key = {"Idempotency-Key": "cancelled, then wanted"}
+    asking: dict[str, Any] = {**question("wanted after all"), "model": "sim", "extra_headers": key}
+    with client.chat.completions.create(**asking, stream=True) as stream:
+        next(stream)
+        job_id = job_id_of(stream)
+        assert httpx.delete(f"{here}/v1/jobs/{job_id}").json()["state"] == "cancelled"
+    # Asked for as a stream, it is one: the same body.
+    with client.chat.completions.create(**asking, stream=True) as again:
+        assert text_of(again) == answer("wanted after all")
+
+    assert job_id_of(again) == job_id
+    assert job(client, job_id)["runs"] == 2
 
 
 def test_a_job_that_is_to_be_kept_goes_on_alone(client: OpenAI) -> None:

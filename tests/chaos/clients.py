@@ -24,6 +24,14 @@ async def waits(errand: Errand) -> None:
         await errand.pause()
 
 
+async def times_out(errand: Errand) -> None:
+    """Wants the whole answer at once, is impatient, and comes back with its key until it comes."""
+    while not errand.entry.is_served:
+        with suppress(TimeoutError, LostError, RefusedError):
+            async with asyncio.timeout(errand.random.uniform(0.1, 2.0)), errand.submit(is_streamed=False) as answer:
+                errand.entry.read("answer", text_of(await answer.json()), is_whole=True)
+
+
 async def streams_again(errand: Errand) -> None:
     """Streams; where that breaks off, sends the same again and reads from the start."""
     while not errand.entry.is_served:
@@ -52,6 +60,27 @@ async def polls(errand: Errand) -> None:
 async def is_twins(errand: Errand) -> None:
     """Sends the order twice at the same time; both get the one job's whole answer."""
     await asyncio.gather(streams_again(errand), waits(errand))
+
+
+async def outlives_its_twin(errand: Errand) -> None:
+    """Sends the order twice at the same time; one of the two leaves soon, the other gets the whole answer."""
+
+    async def looks_in() -> None:
+        with suppress(TimeoutError, LostError, RefusedError):
+            async with asyncio.timeout(errand.random.uniform(0.05, 1.0)):
+                await _begin(errand, most_chunks=errand.random.randint(1, 8))
+
+    await asyncio.gather(looks_in(), streams_again(errand))
+
+
+async def regrets(errand: Errand) -> None:
+    """Ends its job, and then wants the answer after all."""
+    with suppress(TimeoutError, LostError, RefusedError):
+        async with asyncio.timeout(errand.random.uniform(0.05, 1.0)):
+            await _begin(errand)
+    if errand.entry.job is not None and not errand.entry.is_served:
+        await errand.ask_once("DELETE")
+    await streams_again(errand)
 
 
 async def cancels(errand: Errand) -> None:
@@ -99,16 +128,19 @@ class Kind:
     insists: bool = False
     #: It may end its job, or have it ended by going away.
     cancels: bool = False
-    #: It sends an Idempotency-Key, and asks for the job to be kept.
+    #: It sends an Idempotency-Key, by which its job is kept too.
     has_key: bool = True
 
 
 KINDS = (
     Kind(waits, 3, insists=True),
+    Kind(times_out, 2, insists=True),
     Kind(streams_again, 3, insists=True),
     Kind(resumes, 5, insists=True),
     Kind(polls, 3, insists=True),
     Kind(is_twins, 1, insists=True),
+    Kind(outlives_its_twin, 1, insists=True),
+    Kind(regrets, 1, insists=True, cancels=True),
     Kind(cancels, 2, cancels=True),
     Kind(leaves, 1, cancels=True, has_key=False),
     Kind(takes_what_comes, 2, cancels=True, has_key=False),

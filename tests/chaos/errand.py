@@ -34,7 +34,7 @@ class Errand:
     async def submit(self, *, is_streamed: bool = True) -> AsyncIterator[Answer]:
         """Send the order to any ingress. Raises LostError, RefusedError."""
         entry, url = self.entry, self._url
-        headers = {"idempotency-key": self.key, "x-penstock-keep": "true"} if self.key else {}
+        headers = {"idempotency-key": self.key} if self.key else {}
         body = {**entry.order.body, "stream": is_streamed}
         entry.note(f"submits to {url}")
         entry.unanswered += 1
@@ -154,4 +154,5 @@ class Errand:
 
 
 def _position(id_: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in id_.split("."))
+    """Of an event within its run."""
+    return tuple(int(part) for part in id_.rpartition("-")[2].split("."))

@@ -41,6 +41,7 @@ def _job(**changes: Any) -> Job:
         lane="",
         entry="",
         listeners="",
+        is_kept=False,
         trace="",
         fence=1,
         losses=0,

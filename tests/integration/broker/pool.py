@@ -7,7 +7,7 @@ from typing import Any
 from penstock.broker import holding, leading, submission
 from penstock.broker.holding import Claimed, Held
 from penstock.broker.keys import PoolKeys
-from penstock.broker.submission import Accepted, Exists, LaneFull
+from penstock.broker.submission import Accepted, Exists, LaneFull, OnlyIf
 from penstock.frames import End, Generated, Result
 from penstock.job import Job, JobClass, NewJob, State, new_job_id
 from penstock.request import Api
@@ -38,7 +38,7 @@ class Pool:
         self.keys = PoolKeys(POOL)
 
     async def submit(
-        self, *, max_jobs: int = 0, max_bytes: int = 0, **changes: Any
+        self, *, max_jobs: int = 0, max_bytes: int = 0, replaces: int | None = None, **changes: Any
     ) -> tuple[NewJob, Accepted | Exists | LaneFull]:
         fields: dict[str, Any] = {
             "id": new_job_id(POOL),
@@ -53,7 +53,9 @@ class Pool:
             "result_ttl_ms": 60_000,
         }
         job = NewJob(**{**fields, **changes})
-        return job, await self.broker.run(submission.enqueue(job, max_jobs=max_jobs, max_bytes=max_bytes))
+        return job, await self.broker.run(
+            submission.enqueue(job, max_jobs=max_jobs, max_bytes=max_bytes, replaces=replaces)
+        )
 
     async def queued(self, **changes: Any) -> str:
         """Id of a job that waits in its lane."""
@@ -119,7 +121,23 @@ class Pool:
     async def lose(self, instance: str, *, beat: int | None = None) -> str:
         return await self.broker.run(leading.declare_lost(POOL, instance, beat=beat, why="it was killed"))
 
-    async def withdraw(self, job_id: str, state: State, *, lane: str | None = None, overdue: bool = False) -> str:
-        lane = (await self.read(job_id)).lane if lane is None else lane
-        call = submission.withdraw(POOL, job_id, lane, state, result(state), ["channel", b"last"], overdue=overdue)
+    async def request_cancel(self, job_id: str, instance: str, *, only_if: OnlyIf | None = None) -> str:
+        fence = int(await self.redis.hget(self.keys.job(job_id), "fence") or 0)
+        return await self.broker.run(submission.request_cancel(POOL, job_id, instance, fence, only_if=only_if))
+
+    async def withdraw(
+        self,
+        job_id: str,
+        state: State,
+        *,
+        lane: str | None = None,
+        overdue: bool = False,
+        only_if: OnlyIf | None = None,
+    ) -> str:
+        lane_now, fence = await self.redis.hmget(self.keys.job(job_id), "lane", "fence")
+        lane = lane or lane_now.decode()
+        only_if = OnlyIf.OVERDUE if overdue else only_if
+        call = submission.withdraw(
+            POOL, job_id, lane, int(fence or 0), state, result(state), ["channel", b"last"], only_if=only_if
+        )
         return await self.broker.run(call)

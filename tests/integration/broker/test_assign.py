@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.broker import holding, leading, submission
+from penstock.broker import holding, leading
 from penstock.broker.holding import Claimed, Held
 from penstock.frames import encode_generated
 from penstock.job import State
@@ -84,7 +84,7 @@ async def test_claiming_twice_gives_the_same_answer(pool: Pool) -> None:
 
 async def test_a_claim_says_that_the_client_gave_up(pool: Pool) -> None:
     held = await pool.assigned("w.1")
-    assert await pool.broker.run(submission.request_cancel(POOL, held.job, "w.1")) == "requested"
+    assert await pool.request_cancel(held.job, "w.1") == "requested"
     claimed = await pool.claim("w.1", held)
     assert isinstance(claimed, Claimed)
     assert claimed.cancel

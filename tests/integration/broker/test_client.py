@@ -14,7 +14,7 @@ from penstock.broker.connections import Endpoint, client_of
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.broker.submission import Accepted, Exists
 from penstock.errors import BrokerUnavailableError
-from penstock.job import State
+from penstock.job import State, first_fence
 from penstock.settings import Fsync, RedisSettings
 from tests.chaos.proxy import Proxy
 from tests.integration.broker.pool import LEADER, POOL, Pool
@@ -57,7 +57,7 @@ async def far(proxy: Proxy, server: EmbeddedRedis) -> AsyncIterator[Pool]:
 async def test_a_job_whose_acceptance_was_lost_on_the_way_is_accepted_once(far: Pool, proxy: Proxy) -> None:
     proxy.lose_replies(proxy.links)
     job, reply = await far.submit()
-    assert reply == Exists(State.QUEUED, job.digest, (await far.read(job.id)).created_ms)
+    assert reply == Exists(State.QUEUED, job.digest, (await far.read(job.id)).created_ms, 0)
     assert await far.redis.hget(far.keys.lane_counts, job.lane) == b"1"
 
 
@@ -150,3 +150,14 @@ async def test_a_server_that_may_not_write_just_now_is_unavailable_until_it_may(
     finally:
         await pool.redis.config_set("min-replicas-to-write", 0)
     assert isinstance((await pool.submit())[1], Accepted)
+
+
+async def test_a_new_run_whose_acceptance_was_lost_on_the_way_is_begun_once(far: Pool, proxy: Proxy) -> None:
+    job, _ = await far.submit()
+    await far.withdraw(job.id, State.EXPIRED)
+    proxy.lose_replies(proxy.links)
+    _, reply = await far.submit(id=job.id, replaces=0, fence=first_fence(1))
+    again = await far.read(job.id)
+    assert reply == Exists(State.QUEUED, job.digest, again.created_ms, first_fence(1))
+    assert (again.state, again.run) == (State.QUEUED, 1)
+    assert await far.redis.hget(far.keys.lane_counts, job.lane) == b"1"

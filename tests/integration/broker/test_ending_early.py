@@ -6,14 +6,13 @@ import asyncio
 
 import pytest
 
-from penstock.broker import submission
 from penstock.broker.holding import Claimed
 from penstock.job import RESUME_LANE, State
-from tests.integration.broker.pool import POOL, Pool, result
+from tests.integration.broker.pool import Pool, result
 
 
 async def _request(pool: Pool, job_id: str, instance: str) -> str:
-    return await pool.broker.run(submission.request_cancel(POOL, job_id, instance))
+    return await pool.request_cancel(job_id, instance)
 
 
 @pytest.mark.parametrize("state", [State.CANCELLED, State.EXPIRED])
@@ -85,7 +84,7 @@ async def test_withdrawing_a_job_whose_record_is_gone_strikes_it_off_the_live(po
 async def test_the_worker_that_holds_a_job_is_asked_to_end_it(pool: Pool) -> None:
     held = await pool.running("w.1")
     assert await _request(pool, held.job, "w.1") == "requested"
-    assert await pool.control("w.1") == [{b"cancel": held.job.encode()}]
+    assert await pool.control("w.1") == [{b"cancel": held.job.encode(), b"fence": b"1"}]
     assert (await pool.read(held.job)).cancel_requested
 
 

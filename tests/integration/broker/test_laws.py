@@ -22,8 +22,9 @@ from redis.exceptions import NoScriptError
 from penstock.broker import holding, leading, mending, submission
 from penstock.broker.keys import PoolKeys
 from penstock.broker.script import Call
+from penstock.broker.submission import OnlyIf
 from penstock.frames import Generated
-from penstock.job import JobClass, NewJob, State
+from penstock.job import REPLACEABLE, JobClass, NewJob, State, first_fence, run_of
 from penstock.request import Api
 from tests.integration.broker.pool import LEADER, POOL, result, tokens
 from tests.integration.broker.snapshot import Record, Snapshot, Taken, Waiting, look
@@ -53,8 +54,11 @@ class PoolMachine(RuleBasedStateMachine):
         #: Entries as some scheduler, worker or reaper once read them.
         self._entries: list[Waiting] = []
         self._taken: list[Taken] = []
-        self._ended: dict[str, Record] = {}
+        #: By job and run.
+        self._ended: dict[tuple[str, int], Record] = {}
         self._fences: Counter[str] = Counter()
+        #: What anybody may have read of a job: its fence.
+        self._read: list[tuple[str, int]] = []
         self._seen = look(self._client, self._keys, [], [])
 
     def teardown(self) -> None:
@@ -76,21 +80,22 @@ class PoolMachine(RuleBasedStateMachine):
         has_prefix=st.booleans(),
     )
     def submit(self, job_class: JobClass, size: int, queue_timeout_ms: int, has_prefix: bool) -> None:  # noqa: FBT001
-        job = NewJob(
-            id=f"{POOL}-{len(self._jobs)}",
-            api=Api.CHAT,
+        job = _job(
+            len(self._jobs),
             body=b"x" * size,
-            is_rich=False,
-            model="sim",
             job_class=job_class,
-            tenant="acme",
             queue_timeout_ms=queue_timeout_ms,
-            run_timeout_ms=60_000,
-            result_ttl_ms=600_000,
             prefix=b"\x92\x90\x90" if has_prefix else b"",
         )
         self._jobs.append(job.id)
         self._twice(submission.enqueue(job, max_jobs=3, max_bytes=100))
+
+    @precondition(lambda self: self._read)
+    @rule(at=any_index)
+    def run_anew(self, at: int) -> None:
+        job_id, fence = _pick(self._read, at)
+        job = _job(self._jobs.index(job_id), fence=first_fence(run_of(fence) + 1))
+        self._twice(submission.enqueue(job, max_jobs=3, max_bytes=100, replaces=fence))
 
     @precondition(lambda self: self._entries)
     @rule(at=any_index, where=any_index, token=tokens_led_by)
@@ -149,15 +154,27 @@ class PoolMachine(RuleBasedStateMachine):
         self._twice(call)
 
     @precondition(lambda self: self._entries)
-    @rule(at=any_index, state=st.sampled_from([State.CANCELLED, State.EXPIRED]), is_overdue=st.booleans())
-    def withdraw(self, at: int, state: State, is_overdue: bool) -> None:  # noqa: FBT001
+    @rule(
+        at=any_index,
+        when=any_index,
+        state=st.sampled_from([State.CANCELLED, State.EXPIRED]),
+        only_if=st.sampled_from([None, *OnlyIf]),
+    )
+    def withdraw(self, at: int, when: int, state: State, only_if: OnlyIf | None) -> None:
         entry = _pick(self._entries, at)
-        self._twice(submission.withdraw(POOL, entry.job, entry.lane, state, result(state), [], overdue=is_overdue))
+        fence = _pick([fence for job, fence in self._read if job == entry.job], when)
+        self._twice(submission.withdraw(POOL, entry.job, entry.lane, fence, state, result(state), [], only_if=only_if))
+
+    @precondition(lambda self: self._read)
+    @rule(at=any_index, where=any_index, only_if=st.sampled_from([None, OnlyIf.UNWANTED]))
+    def request_cancel(self, at: int, where: int, only_if: OnlyIf | None) -> None:
+        job, fence = _pick(self._read, at)
+        self._twice(submission.request_cancel(POOL, job, _pick(self._instances, where), fence, only_if=only_if))
 
     @precondition(lambda self: self._jobs)
-    @rule(at=any_index, where=any_index)
-    def request_cancel(self, at: int, where: int) -> None:
-        self._twice(submission.request_cancel(POOL, _pick(self._jobs, at), _pick(self._instances, where)))
+    @rule(at=any_index)
+    def leave(self, at: int) -> None:
+        self._twice(submission.leave(POOL, _pick(self._jobs, at), ["s:a", "f:a"]))
 
     @precondition(lambda self: self._jobs)
     @rule(at=any_index, where=any_index)
@@ -237,11 +254,25 @@ class PoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def an_end_is_for_good(self) -> None:
-        assert self._ended.keys() <= self._seen.records.keys()
+        assert {job for job, _ in self._ended} <= self._seen.records.keys()
         for job, record in self._seen.jobs(TERMINAL).items():
             assert record[b"result"]
-            assert self._ended.setdefault(job, record) == record
-        assert not self._ended.keys() & self._seen.jobs(LIVING).keys()
+            assert self._ended.setdefault((job, _run(record)), record) == record
+        living = self._seen.jobs(LIVING)
+        assert not self._ended.keys() & {(job, _run(record)) for job, record in living.items()}
+
+    @invariant()
+    def an_answer_is_never_made_anew(self) -> None:
+        for (job, run), record in self._ended.items():
+            if _run(self._seen.records[job]) > run:
+                assert State(record[b"state"].decode()) in REPLACEABLE
+
+    @invariant()
+    def nothing_of_a_former_run_is_left(self) -> None:
+        for job, record in self._seen.jobs(frozenset({State.QUEUED})).items():
+            if _run(record) and int(record[b"fence"]) == first_fence(_run(record)):
+                assert not record.keys() & {b"result", b"finished_ms", b"cancel", b"evidence", b"worker", b"started_ms"}
+                assert (record[b"losses"], self._seen.ttls_min[job]) == (b"0", None)
 
     @invariant()
     def fences_only_grow(self) -> None:
@@ -270,6 +301,8 @@ class PoolMachine(RuleBasedStateMachine):
         assert self._seen == once
         self._entries += [entry for entry in once.waiting if entry not in self._entries]
         self._taken += [taken for taken in once.taken if taken not in self._taken]
+        read = [(job, int(record[b"fence"])) for job, record in once.records.items()]
+        self._read += [one for one in read if one not in self._read]
 
     def _look(self) -> Snapshot:
         return look(self._client, self._keys, self._jobs, self._instances)
@@ -281,6 +314,26 @@ class PoolMachine(RuleBasedStateMachine):
         except NoScriptError:
             reply = self._client.eval(source.text, len(call.keys), *call.keys, *call.args)
         return call.parse(reply)
+
+
+def _job(number: int, **changes: Any) -> NewJob:
+    fields: dict[str, Any] = {
+        "id": f"{POOL}-{number}",
+        "api": Api.CHAT,
+        "body": b"x",
+        "is_rich": False,
+        "model": "sim",
+        "job_class": JobClass.STANDARD,
+        "tenant": "acme",
+        "queue_timeout_ms": 60_000,
+        "run_timeout_ms": 60_000,
+        "result_ttl_ms": 600_000,
+    }
+    return NewJob(**{**fields, **changes})
+
+
+def _run(record: Record) -> int:
+    return run_of(int(record[b"fence"]))
 
 
 def _connected(url: str) -> Any:

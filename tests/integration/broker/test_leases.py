@@ -151,7 +151,7 @@ async def test_an_instance_that_holds_jobs_is_not_forgotten(pool: Pool) -> None:
 async def test_a_retired_instance_leaves_nothing_behind(pool: Pool) -> None:
     held = await pool.running("w.1")
     await pool.broker.run(holding.emit(POOL, "w.1", "", [b"frame"], []))
-    await pool.broker.run(leading.abort(POOL, "w.1", held.job))
+    await pool.broker.run(leading.abort(POOL, "w.1", held.job, held.fence))
     await pool.finish("w.1", held)
     assert await pool.broker.run(leading.retire(POOL, "w.1", "w")) == "retired"
     assert await pool.broker.run(leading.retire(POOL, "w.1", "w")) == "retired"
@@ -168,12 +168,12 @@ async def test_retiring_the_old_leaves_the_new_under_its_name(pool: Pool) -> Non
 
 async def test_a_live_worker_can_be_told_to_drop_a_job(pool: Pool) -> None:
     held = await pool.running("w.1")
-    assert await pool.broker.run(leading.abort(POOL, "w.1", held.job)) == "told"
-    assert await pool.control("w.1") == [{b"cancel": held.job.encode()}]
+    assert await pool.broker.run(leading.abort(POOL, "w.1", held.job, held.fence)) == "told"
+    assert await pool.control("w.1") == [{b"cancel": held.job.encode(), b"fence": b"1"}]
     assert await pool.state(held.job) is State.RUNNING
 
 
 async def test_a_lost_worker_is_told_nothing(pool: Pool) -> None:
     await pool.lose("w.1")
-    assert await pool.broker.run(leading.abort(POOL, "w.1", "sim-0")) == "gone"
+    assert await pool.broker.run(leading.abort(POOL, "w.1", "sim-0", 1)) == "gone"
     assert await pool.control("w.1") == []

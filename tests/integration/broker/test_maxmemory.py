@@ -83,8 +83,8 @@ async def test_accepted_work_can_be_cancelled(pool: Pool) -> None:
     waiting, held = await pool.queued(), await pool.running("w.1")
     async with _memory_limit(pool):
         assert await pool.withdraw(waiting, State.CANCELLED) == "withdrawn"
-        assert await pool.broker.run(submission.request_cancel(POOL, held.job, "w.1")) == "requested"
-        assert await pool.broker.run(leading.abort(POOL, "w.1", held.job)) == "told"
+        assert await pool.request_cancel(held.job, "w.1") == "requested"
+        assert await pool.broker.run(leading.abort(POOL, "w.1", held.job, held.fence)) == "told"
 
 
 async def test_what_disagrees_is_mended(pool: Pool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from penstock.broker import leading, submission
+from penstock.broker import leading
 from penstock.broker.holding import Held
 from penstock.broker.leading import Loss
 from penstock.frames import Generated
@@ -120,7 +120,7 @@ async def test_too_many_losses_make_a_dead_letter_with_the_evidence_of_each(pool
 
 async def test_a_job_whose_client_gave_up_ends_with_its_worker(pool: Pool) -> None:
     held = await pool.running("w.1")
-    await pool.broker.run(submission.request_cancel(POOL, held.job, "w.1"))
+    await pool.request_cancel(held.job, "w.1")
     await pool.lose("w.1")
     assert await _requeue(pool, held, max_losses=1) == "cancelled"
     job = await pool.read(held.job)

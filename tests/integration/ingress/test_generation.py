@@ -311,4 +311,4 @@ async def nobody_listens(ingress: Serving) -> bool:
 
 async def cancelled_within_a_second(worker: FakeWorker, job_id: str) -> bool:
     async with asyncio.timeout(1.0):
-        return Cancel(job_id) in await worker.controls()
+        return job_id in [one.job for one in await worker.controls() if isinstance(one, Cancel)]

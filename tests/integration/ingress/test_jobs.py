@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 
-from ingress import responses
 from penstock.broker.tail import Cancel
 from penstock.errors import EngineFailedError
 from penstock.frames import End
@@ -182,7 +181,7 @@ async def test_a_waiting_job_is_cancelled_at_once(client: httpx.AsyncClient, wor
 async def test_a_running_job_is_cancelled_by_its_worker(client: httpx.AsyncClient, worker: FakeWorker) -> None:
     async with begun(client, worker, "a") as (sse, hand), asyncio.TaskGroup() as group:
         deleting = group.create_task(client.delete(f"/v1/jobs/{hand.held.job}"))
-        assert await worker.controls() == [Cancel(hand.held.job)]
+        assert await worker.controls() == [Cancel(hand.held.job, hand.held.fence)]
         await worker.end(hand, end=End(State.CANCELLED, completion_tokens=1))
         ((_, data),) = await sse.rest()
 
@@ -217,6 +216,63 @@ async def test_a_place_that_is_not_in_the_stream_is_a_400(
     assert response.json()["error"]["param"] == "after"
 
 
+LIMITED = {**STREAM, "max_tokens": 200}
+
+
+async def test_a_place_that_a_waiting_job_cannot_have_reached_is_a_400(
+    client: httpx.AsyncClient, worker: FakeWorker
+) -> None:
+    sending = asyncio.create_task(client.post("/v1/chat/completions", json=STREAM))
+    await until(worker.has_waiting)
+    ((_, _, job_id),) = await worker.waiting()
+    for after, status in (("1", 400), ("5000", 400)):
+        response = await client.get(f"/v1/jobs/{job_id}/events", params={"after": after})
+        assert (response.status_code, response.json()["error"]["param"]) == (status, "after")
+    await worker.end(await worker.take(), "a")
+    await sending
+
+
+@pytest.mark.parametrize("limit", [{"max_tokens": 200}, {"max_completion_tokens": 200}])
+async def test_a_place_that_a_running_job_will_never_reach_is_a_400(
+    client: httpx.AsyncClient, worker: FakeWorker, limit: dict[str, int]
+) -> None:
+    async with begun(client, worker, "a", body={**STREAM, **limit}) as (sse, hand):
+        url = f"/v1/jobs/{hand.held.job}/events"
+        by_query = await client.get(url, params={"after": "5000"})
+        by_header = await client.get(url, headers={"last-event-id": "202"})
+        await worker.end(hand, "b")
+        await sse.rest()
+
+    assert (by_query.status_code, by_query.json()["error"]["param"]) == (400, "after")
+    assert (by_header.status_code, by_header.json()["error"]["param"]) == (400, "last-event-id")
+
+
+async def test_a_place_beyond_the_end_that_could_not_be_known_is_told_at_the_end(
+    client: httpx.AsyncClient, worker: FakeWorker
+) -> None:
+    async with begun(client, worker, "a") as (own, hand), following(client, hand.held.job, "5000") as sse:
+        await worker.answer_attach(hand)
+        await worker.say(hand, "b")
+        await worker.end(hand, "c")
+        ((_, data),) = await sse.rest()
+        await own.rest()
+
+    assert data["error"]["type"] == "invalid_request_error"
+    assert data["error"]["param"] == "after"
+    assert "ended after event 3" in data["error"]["message"]
+
+
+async def test_a_reader_may_be_ahead_of_what_the_record_knows_of_a_job_that_was_continued(
+    client: httpx.AsyncClient, worker: FakeWorker
+) -> None:
+    async with begun(client, worker, "a", "b", "c", body=LIMITED, headers=KEPT) as (_, hand):
+        pass
+    async with following(client, hand.held.job, "3") as sse:
+        await worker.answer_attach(hand)
+        await worker.end(hand, "d")
+        assert joined(await sse.rest()) == "d"
+
+
 async def test_a_vanished_job_ends_its_event_stream_with_an_error(
     client: httpx.AsyncClient, worker: FakeWorker
 ) -> None:
@@ -230,9 +286,9 @@ async def test_a_vanished_job_ends_its_event_stream_with_an_error(
 
 
 async def test_an_idle_event_stream_shows_that_it_lives_without_an_empty_event(
-    client: httpx.AsyncClient, worker: FakeWorker, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, worker: FakeWorker
 ) -> None:
-    monkeypatch.setattr(responses, "_PING_S", 0.05)
+    client = (await serve(ping_s=0.05)).client
     async with begun(client, worker, "a", headers=KEPT) as (_, hand):
         pass
     async with client.stream("GET", f"/v1/jobs/{hand.held.job}/events") as response:

@@ -54,7 +54,7 @@ async def test_a_job_that_runs_too_long_is_ended_and_its_worker_told(pool: Pool)
         assert last.end.failure is not None
         assert (last.end.state, last.end.failure.error) == (State.FAILED, "RunTimeoutError")
         assert await pool.inbox("w.1") == []
-        assert await pool.control("w.1") == [{b"cancel": job_id.encode()}]
+        assert await pool.control("w.1") == [{b"cancel": job_id.encode(), b"fence": b"1"}]
         assert await pool.finish("w.1", held) == "stale"
     job = await pool.read(job_id)
     assert job.result is not None

@@ -7,7 +7,7 @@ import json
 from functools import partial
 from pathlib import Path
 
-from penstock.broker import observing, submission
+from penstock.broker import observing
 from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import EmbeddedRedis
@@ -118,7 +118,7 @@ async def test_who_waits_for_the_whole_answer_is_told_all_of_it_when_the_job_end
         (held,) = await inbox_of(pool, "w.1", 1)
         await pool.claim("w.1", held)
         await worker.generate(held, 0, _part(0, 2))
-        await pool.broker.run(submission.request_cancel(POOL, job_id, "w.1"))
+        await pool.request_cancel(job_id, "w.1")
         await pool.lose("w.1")
         last = await heard()
     assert (last.offset, last.tokens) == (0, tokens(2).tokens)

@@ -60,7 +60,7 @@ async def test_a_running_job_that_no_inbox_holds_is_queued_again_when_two_passes
     await reconciler.sweep()
     job = await pool.read(held.job)
     assert (job.state, job.lane, job.prefix, job.losses) == (State.QUEUED, RESUME_LANE, tokens(2), 0)
-    assert await pool.control("w.1") == [{b"cancel": job.id.encode()}]
+    assert await pool.control("w.1") == [{b"cancel": job.id.encode(), b"fence": b"1"}]
 
 
 async def test_the_old_holder_of_a_job_that_was_queued_again_cannot_end_it(pool: Pool, reconciler: Reconciler) -> None:

@@ -29,7 +29,7 @@ async def test_a_cancelled_job_stops_generating_and_keeps_what_it_has(hire: Hire
     instance = await hire(engine=slow).ready(pool)
     held = await pool.assigned(instance, body=body(max_tokens=2000), listeners=ear.stream)
     await ear.tokens(held.job, 3)
-    assert await pool.broker.run(submission.request_cancel(POOL, held.job, instance)) == "requested"
+    assert await pool.broker.run(submission.request_cancel(POOL, held.job, instance, held.fence)) == "requested"
     end = await ear.end(held.job)
     assert end.state == State.CANCELLED
     job = await ended(pool, held.job)
@@ -44,7 +44,7 @@ async def test_a_job_cancelled_while_it_is_assigned_never_completes(hire: Hire, 
     job_id = await pool.queued(body=body(max_tokens=500), listeners=ear.stream)
     job = await pool.read(job_id)
     assign = leading.assign(POOL, LEADER, job_id, job.lane, job.entry, instance)
-    assert await pool.broker.run_many([assign, submission.request_cancel(POOL, job_id, instance)]) == [
+    assert await pool.broker.run_many([assign, submission.request_cancel(POOL, job_id, instance, 1)]) == [
         "assigned",
         "requested",
     ]

@@ -11,13 +11,37 @@ from ingress.admission import (
     Reason,
     Refused,
     decide,
+    may_run_anew,
     rate_limit_headers,
     retry_after_s,
 )
 from ingress.drain import DrainRate
 from penstock.broker.submission import Accepted, Exists, LaneFull
-from penstock.errors import IdempotencyConflictError, QueueFullError
-from penstock.job import State
+from penstock.errors import (
+    ContextLengthError,
+    EngineFailedError,
+    IdempotencyConflictError,
+    OverloadedError,
+    QueueFullError,
+    RunTimeoutError,
+    WorkerLostError,
+)
+from penstock.frames import Failure
+from penstock.job import JobClass, NewJob, State
+from penstock.request import Api
+
+JOB = NewJob(
+    id="sim-0",
+    api=Api.CHAT,
+    body=b"{}",
+    is_rich=False,
+    model="sim",
+    job_class=JobClass.INTERACTIVE,
+    tenant="acme",
+    queue_timeout_ms=1,
+    run_timeout_ms=1,
+    result_ttl_ms=1,
+)
 
 
 def lane(*, drained_per_s: float = 0.0, queue_timeout_s: float = 60.0) -> Lane:
@@ -25,23 +49,49 @@ def lane(*, drained_per_s: float = 0.0, queue_timeout_s: float = 60.0) -> Lane:
 
 
 def test_a_new_job_is_admitted_with_the_time_of_its_acceptance() -> None:
-    assert decide(Accepted(5), "d", lane()) == Admitted(Reason.ACCEPTED, 5)
+    assert decide(Accepted(5), JOB, lane()) == Admitted(Reason.ACCEPTED, 5, JOB.fence)
 
 
 def test_the_same_key_with_the_same_body_finds_its_job() -> None:
-    assert decide(Exists(State.RUNNING, "d", 5), "d", lane()) == Admitted(Reason.KNOWN, 5)
+    assert decide(Exists(State.RUNNING, JOB.digest, 5, 2), JOB, lane()) == Admitted(Reason.KNOWN, 5, 2)
 
 
 def test_the_same_key_with_another_body_is_a_conflict() -> None:
-    decision = decide(Exists(State.RUNNING, "other", 5), "d", lane())
+    decision = decide(Exists(State.RUNNING, "other", 5, 2), JOB, lane())
 
     assert isinstance(decision, Refused)
     assert (decision.reason, type(decision.error)) == (Reason.KEY_REUSED, IdempotencyConflictError)
 
 
+@pytest.mark.parametrize(
+    ("state", "error", "is_anew"),
+    [
+        (State.EXPIRED, OverloadedError, True),
+        (State.FAILED, RunTimeoutError, True),
+        (State.FAILED, WorkerLostError, True),
+        (State.DEAD_LETTERED, WorkerLostError, True),
+        (State.CANCELLED, None, True),
+        (State.FAILED, ContextLengthError, False),
+        (State.FAILED, EngineFailedError, False),
+        (State.COMPLETED, None, False),
+        (State.RUNNING, None, False),
+    ],
+)
+def test_a_job_is_run_anew_where_its_end_says_that_a_retry_may_help(
+    state: State,
+    error: type[Exception] | None,
+    is_anew: bool,  # noqa: FBT001
+) -> None:
+    ended = Exists(state, JOB.digest, 5, 2, Failure(error.__name__, "It failed.") if error else None)
+
+    assert may_run_anew(ended, JOB) is is_anew
+    assert not may_run_anew(Exists(state, "other", 5, 2, ended.failure), JOB)
+    assert not may_run_anew(Accepted(5), JOB)
+
+
 @pytest.mark.parametrize(("jobs", "size", "word"), [(100, 10, "100 requests"), (3, 4000, "4000 bytes")])
 def test_a_full_lane_says_of_what_it_is_full_and_when_to_come_back(jobs: int, size: int, word: str) -> None:
-    decision = decide(LaneFull(jobs, size), "d", lane(drained_per_s=10.0))
+    decision = decide(LaneFull(jobs, size), JOB, lane(drained_per_s=10.0))
 
     assert isinstance(decision, Refused)
     assert isinstance(decision.error, QueueFullError)

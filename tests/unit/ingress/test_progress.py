@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ingress.progress import Progress, Verdict
 from penstock.frames import Delta
+from penstock.job import first_fence
 
 TOKENS = list(range(100, 140))
 PIECES = [f"<{token}>" for token in TOKENS]
@@ -81,3 +82,20 @@ def test_what_a_delta_lacks_of_ours_is_noticed() -> None:
 
     assert progress.is_beyond(delta(0, 4))
     assert not progress.is_beyond(delta(0, 5))
+
+
+@given(spans, spans, st.integers(0, 5))
+def test_tokens_of_two_runs_never_mix(first: list[int], second: list[int], base: int) -> None:
+    progress = Progress(base)
+    progress.take(delta(first[0], first[1], 1))
+    before = list(progress.tokens)
+    verdict = progress.take(delta(second[0], second[1], first_fence(1) + 1))
+    assert verdict in (Verdict.CONFLICT, Verdict.HOLE)
+    assert progress.tokens == before
+
+
+def test_who_expects_a_later_run_hears_nothing_of_the_former() -> None:
+    progress = Progress()
+    progress.forget(first_fence(1))
+    assert progress.take(delta(0, 3, fence=7)) is Verdict.STALE
+    assert progress.take(delta(0, 3, fence=first_fence(1) + 1)) is Verdict.NEWS

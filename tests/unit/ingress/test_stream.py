@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ingress.chunks import TextChunks
 from ingress.connection import Wire
-from ingress.events import DONE, PlainEvents
+from ingress.events import DONE, PING, PlainEvents
 from ingress.stream import Stream
 from penstock.frames import Delta, End
 from tests.unit.ingress.samples import COMPLETED, FAILED, envelope, watch
@@ -193,3 +193,34 @@ async def test_one_frame_may_bring_several_deltas_in_either_way() -> None:
     feed(stream, delta(1, ["b"]), delta(2, ["c", "d"]), delta(4, ["e"]), delta(5, ["f"], end=COMPLETED))
 
     assert sent(connection, stream) == whole(["a", "b", "c", "d", "e", "f"])
+
+
+async def test_a_stream_without_a_token_asks_for_its_head_in_time_and_pings_from_then_on() -> None:
+    stream, connection = Stream("sim-1", watch(), buffer_bytes=10**6), FakeConnection()
+    stream.keep_alive(9.9, 10.0, 15.0)
+    assert not stream.began.done()
+    stream.keep_alive(10.0, 10.0, 15.0)
+    assert stream.began.done()
+    assert stream.is_waiting
+    stream.show_waiting(connection)  # type: ignore[arg-type]
+    assert not stream.began.done()
+    stream.keep_alive(24.9, 10.0, 15.0)
+    stream.keep_alive(25.0, 10.0, 15.0)
+    assert connection.sent == 2 * PING
+    feed(stream, delta(0, ["a"]))
+    assert stream.began.done()
+    assert not stream.is_waiting
+
+
+async def test_only_a_silent_stream_is_pinged_and_only_where_there_is_room() -> None:
+    connection = FakeConnection()
+    stream = opened(connection)
+    for second in range(100):
+        feed(stream, delta(second, ["a"]))
+        stream.keep_alive(float(second), 10.0, 15.0)
+    assert PING not in connection.sent
+    stream.keep_alive(114.0, 10.0, 15.0)
+    assert connection.sent.endswith(PING)
+    connection.room = 0
+    stream.keep_alive(130.0, 10.0, 15.0)
+    assert connection.sent.count(PING) == 1
