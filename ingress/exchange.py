@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 import time
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,8 @@ from msgspec import Struct
 from penstock.telemetry import spans
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.requests import HTTPConnection
     from starlette.types import Scope
 
@@ -18,7 +22,11 @@ if TYPE_CHECKING:
     from penstock.telemetry.tracing import Span
 
 JOB_ID_HEADER = "x-penstock-job-id"
+REQUEST_ID_HEADER = "x-request-id"
 _KEY = "exchange"
+#: A client's own name for its request goes into logs and spans: as long as anybody needs, and nothing but print.
+_MAX_CLIENT_ID_CHARACTERS = 128
+_UNPRINTABLE = re.compile(rb"[^\x21-\x7e]")
 #: The metrics' label of requests that name no model.
 NO_MODEL = "-"
 
@@ -38,6 +46,8 @@ class Exchange(Struct):
     status: int | None = None
     #: The name of the error that the client was told.
     error: str | None = None
+    #: What the client calls its request.
+    client_request_id: str | None = None
 
     @classmethod
     def of(cls, request: HTTPConnection) -> Exchange:
@@ -48,6 +58,11 @@ class Exchange(Struct):
     def enter(self, scope: Scope) -> None:
         """Make it known to the handlers."""
         scope[_KEY] = self
+
+    @property
+    def request_id(self) -> str:
+        """What the response calls the request: its job, or a name of its own."""
+        return self.job_id or new_request_id()
 
     @property
     def elapsed_s(self) -> float:
@@ -70,3 +85,17 @@ class Exchange(Struct):
                     spans.USAGE_CACHED_TOKENS: end.cached_tokens,
                 }
             )
+
+
+def new_request_id() -> str:
+    """A name for a request that makes no job."""
+    return f"req-{secrets.token_hex(12)}"
+
+
+def client_request_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """What a client calls its request, cleaned and cut; None if it has no name for it."""
+    wanted = REQUEST_ID_HEADER.encode()
+    for name, value in headers:
+        if name == wanted:
+            return _UNPRINTABLE.sub(b"", value)[:_MAX_CLIENT_ID_CHARACTERS].decode() or None
+    return None

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 #: How often an idle event stream shows that it lives.
 _PING_S = 15.0
-_STREAM_HEADERS = {"content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no"}
+#: What every stream of events begins with.
+STREAM_HEADERS = {"content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 class Pending(Response, ABC):
@@ -150,7 +151,7 @@ class StreamedAnswer(Generation):
         accounting.note_first_token(self._exchange)
         first_s, first_offset = time.monotonic(), stream.offset
         with connection.holding_head():
-            await self._send_head(send, _STREAM_HEADERS)
+            await self._send_head(send, STREAM_HEADERS)
         stream.open(connection, self._events)
         await stream.over
         self._note_end()
@@ -175,7 +176,7 @@ class EventsAnswer(Pending):
             await self._send_rest(send)
             return
         with connection.holding_head():
-            await self._send_head(send, _STREAM_HEADERS)
+            await self._send_head(send, STREAM_HEADERS)
         stream.open(connection, self._events)
         seen = stream.offset
         while not (await asyncio.wait((stream.over,), timeout=_PING_S))[0]:

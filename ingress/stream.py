@@ -94,6 +94,7 @@ class Stream(Listener):
         """Begin to write, once the response's head is sent."""
         self._connection, self._events = connection, events
         connection.on_full, connection.on_writable = self._pause, self._catch_up
+        connection.on_probe = self.ping
         self._around = events.around
         self._catch_up(events.opening())
         connection.release_head()

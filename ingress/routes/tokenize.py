@@ -11,11 +11,12 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingress.body import read_body
+from ingress.body import read_json
 from ingress.replies import json_response
 from ingress.service import Service
 from ingress.tokenizers import max_model_len
 from penstock.errors import InvalidRequestError
+from penstock.json_body import json_fault
 from penstock.request import MAX_TOKEN_ID, check_messages
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ async def detokenize(request: Request) -> Response:
 async def _read(request: Request) -> tuple[Service, bytes]:
     service = Service.of(request)
     service.tenant(request)
-    return service, await read_body(request, service.settings.ingress)
+    return service, await read_json(request, service.settings.ingress)
 
 
 def _decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
@@ -90,7 +91,7 @@ def _decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     except msgspec.ValidationError as error:
         raise InvalidRequestError(f"{error}.") from None
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidRequestError(f"The request body is not valid JSON: {error}") from None
+        raise json_fault(raw, error) from None
 
 
 def _ids(tokenizer: Tokenizer, body: TokenizeBody) -> list[int]:
