@@ -56,7 +56,7 @@ class HttpClient:
         if self._writer is None or self._reader is None:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
         raw = b"" if body is None else json.dumps(body).encode()
-        fields = {"host": "bench", "content-type": "application/json", "content-length": str(len(raw)), **headers}
+        fields = {"host": "localhost", "content-type": "application/json", "content-length": str(len(raw)), **headers}
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
         self._writer.write("\r\n".join(lines).encode() + raw)
         return self._reader

@@ -98,7 +98,7 @@ async def stream(port: int, model: str, content: str, **options: Any) -> Streame
     body = json.dumps(
         {"model": model, "stream": True, "messages": [{"role": "user", "content": content}], **options}
     ).encode()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\ncontent-length: {len(body)}\r\n"
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n"
     request = head.encode() + b"content-type: application/json\r\nconnection: close\r\n\r\n" + body
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Streamed] = loop.create_future()

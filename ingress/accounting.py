@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from penstock.errors import ApiError
-from penstock.telemetry import events, logs, metrics
+from penstock.telemetry import events, logs, metrics, spans
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from ingress.submit import Ticket
     from penstock.frames import End
 
-from ingress.exchange import Exchange
+from ingress.exchange import REQUEST_ID_HEADER, Exchange, client_request_id
 
 #: What servers log for a client that went away before its answer.
 _CLIENT_GONE = 499
+_REQUEST_ID = REQUEST_ID_HEADER.encode()
+_NOTHING = nullcontext()
 
 log = logs.get()
 
@@ -35,16 +38,19 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange()
+        exchange = Exchange(client_request_id=client_request_id(scope["headers"]))
         exchange.enter(scope)
 
         async def noting_status(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
+                name = (_REQUEST_ID, exchange.request_id.encode())
+                message = {**message, "headers": [*message.get("headers", ()), name]}
             await send(message)
 
         try:
-            await self.app(scope, receive, noting_status)
+            with _named_in_logs(exchange):
+                await self.app(scope, receive, noting_status)
         except Exception:
             exchange.status = ApiError.status
             raise
@@ -52,7 +58,14 @@ class Observed:
             metrics.child(metrics.REQUESTS, exchange.model, str(exchange.status or _CLIENT_GONE)).inc()
             metrics.child(metrics.REQUEST_SECONDS, exchange.model).observe(exchange.elapsed_s)
             if exchange.span is not None:
+                if exchange.client_request_id:
+                    exchange.span.set({spans.CLIENT_REQUEST_ID: exchange.client_request_id})
                 exchange.span.end(exchange.error)
+
+
+def _named_in_logs(exchange: Exchange) -> AbstractContextManager[object]:
+    name = exchange.client_request_id
+    return logs.bound(client_request_id=name) if name else _NOTHING
 
 
 def note_first_token(exchange: Exchange) -> None:

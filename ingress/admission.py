@@ -22,6 +22,10 @@ MAX_RETRY_AFTER_S = 120
 _BYTES_PER_TOKEN = 4
 
 
+_LIMITED = ("requests", "tokens")
+RATE_LIMIT_HEADERS = [f"x-ratelimit-{fact}-{what}" for what in _LIMITED for fact in ("limit", "remaining", "reset")]
+
+
 class Reason(enum.StrEnum):
     """Why a request was admitted or not; a metric's label."""
 

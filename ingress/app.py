@@ -15,8 +15,10 @@ from starlette.routing import Route
 
 from ingress import refusal
 from ingress.accounting import Observed
+from ingress.admission import RATE_LIMIT_HEADERS
 from ingress.context import running
-from ingress.exchange import JOB_ID_HEADER
+from ingress.exchange import IGNORED_HEADER, JOB_ID_HEADER, REQUEST_ID_HEADER
+from ingress.gate import Gate, allowed_hosts
 from ingress.routes import chat, completions, health, jobs, metrics, models, tokenize
 from ingress.service import Service
 from ingress.shortcut import Shortcut
@@ -41,6 +43,16 @@ _INGRESS = (
 _GENERATING = (chat.router, completions.router)
 _TOKENIZER = (tokenize.router, health.alive, metrics.router)
 
+#: What a page of another origin may read of an answer's head.
+_EXPOSED = [
+    JOB_ID_HEADER,
+    IGNORED_HEADER,
+    REQUEST_ID_HEADER,
+    refusal.RETRY_AFTER_HEADER,
+    refusal.RETRY_HEADER,
+    *RATE_LIMIT_HEADERS,
+]
+
 _HANDLERS: dict[Any, Any] = {
     ApiError: refusal.refuse,
     BrokerUnavailableError: refusal.refuse_unavailable,
@@ -58,24 +70,24 @@ def ingress_app(settings: Settings) -> ASGIApp:
     app = _app(settings, running, _INGRESS)
     routes = [route for router in _GENERATING for route in router.routes]
     endpoints = {route.path: route.endpoint for route in routes if isinstance(route, Route)}
-    return _observed(Shortcut(app, endpoints, _HANDLERS), settings)
+    return _observed(Shortcut(app, endpoints, _HANDLERS), settings, settings.ingress.host)
 
 
 def tokenizer_app(settings: Settings) -> ASGIApp:
     """Text to tokens and back; needs no Redis."""
-    return _observed(_app(settings, _without_redis, _TOKENIZER), settings)
+    return _observed(_app(settings, _without_redis, _TOKENIZER), settings, settings.tokenizer.host)
 
 
-def _observed(app: ASGIApp, settings: Settings) -> ASGIApp:
+def _observed(app: ASGIApp, settings: Settings, listener_host: str) -> ASGIApp:
     if settings.ingress.cors_origins:
         app = CORSMiddleware(
             app,
             allow_origins=list(settings.ingress.cors_origins),
-            allow_methods=["GET", "POST", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
             allow_headers=["*"],
-            expose_headers=[JOB_ID_HEADER],
+            expose_headers=_EXPOSED,
         )
-    return Observed(app)
+    return Observed(Gate(app, allowed_hosts(settings.ingress, listener_host)))
 
 
 @asynccontextmanager

@@ -3,22 +3,66 @@
 from __future__ import annotations
 
 import asyncio
+from email.message import Message
 from typing import TYPE_CHECKING
 
 from ingress.connection import Connection
-from penstock.errors import BodyTooLargeError, InvalidRequestError, RequestTimeoutError
+from ingress.content_coding import undo, window_of
+from penstock.errors import BodyTooLargeError, RequestTimeoutError, UnsupportedMediaTypeError
+from penstock.json_body import utf8_fault
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from penstock.settings import IngressSettings
 
+_JSON = "application/json"
+
+
+async def read_json(request: Request, limits: IngressSettings) -> bytes:
+    """A body that says it is JSON, decompressed, UTF-8.
+
+    Raises UnsupportedMediaTypeError, BodyTooLargeError, RequestTimeoutError, InvalidRequestError, ClientDisconnect.
+    """
+    require_json(request)
+    raw = await read_body(request, limits)
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise utf8_fault(raw, error) from None
+    return raw
+
+
+def require_json(request: Request) -> None:
+    """Raise UnsupportedMediaTypeError unless the body says that it is JSON.
+
+    A web page may have a browser send anything else to any server without asking that first.
+    """
+    declared = request.headers.get("content-type", "")
+    if declared != _JSON and not _is_json(declared):
+        told = f"not {declared[:100]!r}" if declared else "and has to say so"
+        raise UnsupportedMediaTypeError(f"The request body is JSON in UTF-8, {told}: send `content-type: {_JSON}`.")
+
 
 async def read_body(request: Request, limits: IngressSettings) -> bytes:
-    """The body, UTF-8. Raises BodyTooLargeError, RequestTimeoutError, InvalidRequestError, ClientDisconnect."""
+    """The body, decompressed.
+
+    Raises UnsupportedCodingError, BodyTooLargeError, RequestTimeoutError, InvalidRequestError, ClientDisconnect.
+    """
+    window = window_of(request.headers.get("content-encoding", ""))
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limits.max_body_bytes:
         raise _too_large(limits)
+    raw = await _read_in_time(request, limits)
+    if window is None:
+        return raw
+    content = await asyncio.to_thread(undo, raw, window, limits.max_body_bytes)
+    if content is None:
+        raise _too_large(limits)
+    return content
+
+
+async def _read_in_time(request: Request, limits: IngressSettings) -> bytes:
     connection = Connection.of(request.scope)
     if connection.has_whole_request:
         raw = await _read(request, limits)
@@ -29,10 +73,6 @@ async def read_body(request: Request, limits: IngressSettings) -> bytes:
         except TimeoutError:
             raise RequestTimeoutError("The request's body did not arrive in time.") from None
     connection.resume_reading()
-    try:
-        raw.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidRequestError(f"The request body is not valid UTF-8 at byte {error.start}.") from None
     return raw
 
 
@@ -45,6 +85,18 @@ async def _read(request: Request, limits: IngressSettings) -> bytes:
             raise _too_large(limits)
         parts.append(part)
     return b"".join(parts)
+
+
+def _is_json(declared: str) -> bool:
+    parsed = Message()
+    parsed["content-type"] = declared
+    kind = parsed.get_content_type() if "/" in declared else ""
+    charset = (parsed.get_content_charset() or "utf-8").lower()
+    return (kind == _JSON or (kind.startswith("application/") and kind.endswith("+json"))) and charset in {
+        "utf-8",
+        "utf8",
+        "us-ascii",
+    }
 
 
 def _too_large(limits: IngressSettings) -> BodyTooLargeError:

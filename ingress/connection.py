@@ -1,4 +1,4 @@
-"""One HTTP connection: uvicorn's httptools protocol with limits of its own and a short way to the socket for tokens.
+"""One HTTP connection: what is written to a client, with a short way to the socket for tokens.
 
 An ASGI `send` per token would cost as much as the token's system call, so an open stream frames its chunks as uvicorn
 does and writes them itself; head and end of each response go through ASGI. While nothing waits in the transport, chunks
@@ -8,16 +8,12 @@ go straight to the socket, which costs a tenth less.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from penstock.errors import ApiError, HeadersTooLargeError, InvalidRequestError, RequestTimeoutError
+from ingress.http_reader import HttpReader
+from ingress.until_close import UntilClose
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -27,11 +23,8 @@ if TYPE_CHECKING:
 #: The socket's `send`, which may take less than all or raise OSError, and `Connection.write` for what it did not take.
 Wire = tuple[Callable[[bytes], int], Callable[[bytes], None]]
 
-_EXTENSION = "penstock.connection"
 #: A reader that takes nothing for this long is gone for all we know.
 _STALL_S = 30.0
-#: A client that goes on sending a body which was refused is cut off after this many times the limit.
-_PATIENCE_BODIES = 4
 
 
 class _Held:
@@ -45,28 +38,19 @@ class _Held:
         self.written += data
 
 
-class Connection(HttpToolsProtocol):
-    """A client's connection; `limits` are set on a subclass, since uvicorn makes the instances."""
-
-    limits: IngressSettings
+class Connection(HttpReader):
+    """A client's connection."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.url = b""
-        #: Called once the client is gone; when the socket does not take all; when the transport has room again.
+        #: Called once the client is gone; when the socket does not take all; when the transport has room again; and to
+        #: write something that does no harm, where it is not sure that the client is still there.
         self.on_lost: Callable[[], None] | None = None
         self.on_full: Callable[[], None] | None = None
         self.on_writable: Callable[[], None] | None = None
+        self.on_probe: Callable[[], None] | None = None
         self.was_cut = False
-        self._has_begun = False
-        self._has_served = False
-        self._is_in_head = True
-        #: Bytes received of a head that is not complete, and those of its fields so far.
-        self._raw_head_bytes = 0
-        self._field_bytes = 0
-        self._refused_bytes = 0
         self._held_head = b""
-        self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
 
     @classmethod
@@ -77,7 +61,7 @@ class Connection(HttpToolsProtocol):
     @classmethod
     def of(cls, scope: Scope) -> Connection:
         """The connection that a request came by."""
-        connection: Connection = scope["extensions"][_EXTENSION]
+        connection: Connection = scope["extensions"][cls.EXTENSION]
         return connection
 
     @property
@@ -86,14 +70,11 @@ class Connection(HttpToolsProtocol):
         return self.flow.write_paused
 
     @property
-    def has_whole_request(self) -> bool:
-        """Whether the request's body has arrived: no need to time it."""
-        return self._is_in_head
-
-    @property
     def wire(self) -> Wire | None:
-        """The way past the transport, while that is empty."""
-        return None if self.transport.get_write_buffer_size() else (self._socket.send, self.write)
+        """The way past the transport, while that is empty; for chunks alone."""
+        if self.transport.get_write_buffer_size() or not self._is_chunked:
+            return None
+        return self._socket.send, self.write
 
     def write(self, data: bytes) -> None:
         """Part of the open response, at once as far as the socket takes it."""
@@ -110,17 +91,20 @@ class Connection(HttpToolsProtocol):
     def write_chunk(self, body: bytes) -> None:
         """One chunk of the open response; never empty, which would end it."""
         head, self._held_head = self._held_head, b""
-        self.write(b"%b%x\r\n%b\r\n" % (head, len(body), body))
+        self.write(b"%b%x\r\n%b\r\n" % (head, len(body), body) if self._is_chunked else head + body)
 
     @contextmanager
     def holding_head(self) -> Iterator[None]:
         """Hold back what uvicorn writes meanwhile, a response's head, for the first chunk: a system call less."""
-        held = _Held()
-        self.cycle.transport = held  # type: ignore[assignment]
+        held, front = _Held(), self.front
+        if front is None:
+            yield
+            return
+        front.transport = held  # type: ignore[assignment]
         try:
             yield
         finally:
-            self.cycle.transport = self.transport
+            front.transport = self.transport
             self._held_head = bytes(held.written)
 
     def release_head(self) -> None:
@@ -129,9 +113,12 @@ class Connection(HttpToolsProtocol):
             head, self._held_head = self._held_head, b""
             self.write(head)
 
-    def resume_reading(self) -> None:
-        """Hear of the client again: a large body leaves reading paused, and with it the news of a disconnect."""
-        self.flow.resume_reading()
+    def probe(self) -> bool:
+        """Before the head an interim response; in the middle of a stream, what the stream has for it."""
+        if self.front is not None and self.front.response_started and self.on_probe is not None:
+            self.on_probe()
+            return True
+        return super().probe()
 
     def cut_slow_reader(self) -> None:
         """Give up on a client that does not read; what was not sent is dropped."""
@@ -148,36 +135,16 @@ class Connection(HttpToolsProtocol):
             yield
         finally:
             # The connection may serve another request.
-            self.on_lost = self.on_full = self.on_writable = None
+            self.on_lost = self.on_full = self.on_writable = self.on_probe = None
 
-    # What asyncio calls.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Expect a request's head in time."""
-        super().connection_made(transport)  # type: ignore[arg-type]
-        own: socket.socket = transport.get_extra_info("socket")
-        self._socket = socket.socket(own.family, own.type, own.proto, own.fileno())
-        self._await_head()
+    # What asyncio and the parser call.
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever writes or waits."""
-        self._stop_timers()
+        self._stop_stalling()
         super().connection_lost(exc)
         if self.on_lost is not None:
             self.on_lost()
-        # The descriptor is the transport's to close, and then another connection's.
-        self._socket.detach()
-        # They lead back here: without the loop all this is freed at once, and not by a collector that stops the tokens.
-        del self.scope, self.cycle
-
-    def data_received(self, data: bytes) -> None:
-        """Bound a head that never ends: the parser shows a header only when it is complete."""
-        was_in_head = self._is_in_head
-        super().data_received(data)
-        if was_in_head and self._is_in_head and self.parser is not None:
-            self._raw_head_bytes += len(data)
-            if self._raw_head_bytes > self.limits.max_header_bytes:
-                self._refuse(self._too_large())
 
     def pause_writing(self) -> None:
         """The transport is full."""
@@ -187,97 +154,21 @@ class Connection(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """The client has read."""
         super().resume_writing()
-        if self._stall_timer is not None:
-            self._stall_timer.cancel()
-            self._stall_timer = None
+        self._stop_stalling()
         if self.on_writable is not None:
             self.on_writable()
 
-    # What the parser calls.
-
-    def on_message_begin(self) -> None:
-        """Offer ourselves to the handlers."""
-        super().on_message_begin()
-        scope: Scope = self.scope  # type: ignore[assignment]
-        scope["extensions"] = {_EXTENSION: self}
-        self._has_begun = True
-        self._field_bytes = 0
-        self._await_head()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Bound the head as a whole."""
-        self._field_bytes += len(name) + len(value)
-        if self._is_head_too_large:
-            raise self._too_large()  # the parser makes it a call of send_400_response
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
-        """The head came in time."""
-        self._is_in_head = False
-        self._raw_head_bytes = 0
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        """Choose how the answer is framed."""
         super().on_headers_complete()
-        self._has_served = True
-
-    def on_message_complete(self) -> None:
-        """Whatever comes next is another head."""
-        self._is_in_head = True
-        super().on_message_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Let a client finish sending a body that was refused, so that it gets to read why; within reason."""
-        if self.cycle.response_complete:
-            self._refused_bytes += len(body)
-            if self._refused_bytes > _PATIENCE_BODIES * self.limits.max_body_bytes:
-                self.transport.abort()
-        super().on_body(body)
-
-    # What uvicorn calls.
-
-    def send_400_response(self, msg: str) -> None:
-        """What is no HTTP gets the same form of error as everything else."""
-        self._refuse(self._too_large() if self._is_head_too_large else InvalidRequestError(msg))
+        if self.scope["http_version"] == "1.0":
+            self.cycle.send = UntilClose(self.cycle, self.write)  # type: ignore[method-assign, assignment]
 
     @property
-    def _is_head_too_large(self) -> bool:
-        return self._field_bytes + len(self.url) > self.limits.max_header_bytes
+    def _is_chunked(self) -> bool:
+        return self.front is not None and bool(self.front.chunked_encoding)
 
-    def _too_large(self) -> HeadersTooLargeError:
-        return HeadersTooLargeError(f"The request's headers are larger than {self.limits.max_header_bytes} bytes.")
-
-    def _await_head(self) -> None:
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(self.limits.header_timeout_s, self._head_timed_out)
-
-    def _head_timed_out(self) -> None:
-        self._head_timer = None
-        if not self._has_begun:
-            # Not one byte came: nobody asked anything.
-            self.transport.close()
-        else:
-            self._refuse(RequestTimeoutError("The request's headers did not arrive in time."))
-
-    def _refuse(self, error: ApiError) -> None:
-        """Answer what never became a request, and close."""
-        self._stop_timers()
-        if self.transport.is_closing():
-            return
-        if self._has_served and not self.cycle.response_complete:
-            self.transport.close()
-            return
-        body = msgspec.json.encode(error.body)
-        status = HTTPStatus(error.status)
-        head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
-
-    def _stop_timers(self) -> None:
-        for timer in (self._head_timer, self._stall_timer):
-            if timer is not None:
-                timer.cancel()
-        self._head_timer = self._stall_timer = None
+    def _stop_stalling(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None

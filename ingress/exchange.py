@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from msgspec import Struct
 from penstock.telemetry import spans
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.requests import HTTPConnection
     from starlette.types import Scope
 
@@ -20,9 +23,13 @@ if TYPE_CHECKING:
 
 JOB_ID_HEADER = "x-penstock-job-id"
 IGNORED_HEADER = "x-penstock-ignored"
-_KEY = "exchange"
 _MAX_NAMED = 20
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+REQUEST_ID_HEADER = "x-request-id"
+_KEY = "exchange"
+#: A client's own name for its request goes into logs and spans: as long as anybody needs, and nothing but print.
+_MAX_CLIENT_ID_CHARACTERS = 128
+_UNPRINTABLE = re.compile(rb"[^\x21-\x7e]")
 #: The metrics' label of requests that name no model.
 NO_MODEL = "-"
 
@@ -44,6 +51,8 @@ class Exchange(Struct):
     status: int | None = None
     #: The name of the error that the client was told.
     error: str | None = None
+    #: What the client calls its request.
+    client_request_id: str | None = None
 
     @classmethod
     def of(cls, request: HTTPConnection) -> Exchange:
@@ -54,6 +63,11 @@ class Exchange(Struct):
     def enter(self, scope: Scope) -> None:
         """Make it known to the handlers."""
         scope[_KEY] = self
+
+    @property
+    def request_id(self) -> str:
+        """What the response calls the request: its job, or a name of its own."""
+        return self.job_id or new_request_id()
 
     @property
     def elapsed_s(self) -> float:
@@ -82,3 +96,17 @@ class Exchange(Struct):
 def _named(fields: list[str]) -> str:
     """Names of fields as a header's value; a client may have written anything into them."""
     return ", ".join(name if _NAME.fullmatch(name) else "?" for name in fields[:_MAX_NAMED])
+
+
+def new_request_id() -> str:
+    """A name for a request that makes no job."""
+    return f"req-{secrets.token_hex(12)}"
+
+
+def client_request_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """What a client calls its request, cleaned and cut; None if it has no name for it."""
+    wanted = REQUEST_ID_HEADER.encode()
+    for name, value in headers:
+        if name == wanted:
+            return _UNPRINTABLE.sub(b"", value)[:_MAX_CLIENT_ID_CHARACTERS].decode() or None
+    return None

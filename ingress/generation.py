@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ingress.body import read_body
+from ingress.body import read_json
 from ingress.chunks import Envelope, chunks_of
 from ingress.context import Context
 from ingress.events import PlainEvents
@@ -33,7 +33,7 @@ async def generate(request: Request, api: Api) -> Response:
     """Submit what a request asks for; returns the response that waits for it. Raises ApiError."""
     context, exchange = Context.of(request), Exchange.of(request)
     tenant = context.tenant(request)
-    raw = await read_body(request, context.settings.ingress)
+    raw = await read_json(request, context.settings.ingress)
     body = parse(api, raw)
     order = _order(request, api, raw, body, tenant)
     if body.stream:

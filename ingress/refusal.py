@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from ingress.admission import Lane, rate_limit_headers, retry_after_s
+from ingress.content_coding import CODINGS
 from ingress.context import Context
 from ingress.exchange import Exchange
 from penstock.errors import (
@@ -21,6 +23,8 @@ from penstock.errors import (
     QueueFullError,
     UnauthorizedError,
     UnavailableError,
+    UnsupportedCodingError,
+    UnsupportedMediaTypeError,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
     from starlette.exceptions import HTTPException
     from starlette.requests import ClientDisconnect, Request
 
+RETRY_AFTER_HEADER = "retry-after"
+#: OpenAI's clients obey it.
+RETRY_HEADER = "x-should-retry"
 #: Redis restarts within seconds; at its memory limit it stays for as long as results live.
 _REDIS_AWAY_S = 2
 _REDIS_FULL_S = 10
@@ -35,6 +42,7 @@ _REDIS_FULL_S = 10
 _RETRIED = frozenset({408, 409, 429})
 _FIRST_SERVER_ERROR = 500
 _CLIENT_GONE = 499
+_NO_CONTENT = 204
 #: The rest of such a request is not worth reading.
 _CLOSING = frozenset({408})
 
@@ -56,10 +64,12 @@ async def refuse_http(request: Request, error: HTTPException) -> Response:
     if error.status_code == NotFoundError.status:
         return await refuse(request, NotFoundError(f"There is nothing at {request.url.path[:200]}."))
     if error.status_code == MethodNotAllowedError.status:
-        response = await refuse(
-            request, MethodNotAllowedError(f"{request.method} is not for {request.url.path[:200]}.")
-        )
-        response.headers.update(error.headers or {})
+        allow = {"allow": ", ".join(sorted(_methods(request)))}
+        if request.method == "OPTIONS":
+            return Response(status_code=_NO_CONTENT, headers=allow)
+        wrong = MethodNotAllowedError(f"{request.method} is not for {request.url.path[:200]}.")
+        response = await refuse(request, wrong)
+        response.headers.update(allow)
         return response
     return await refuse(request, InvalidRequestError(str(error.detail)))
 
@@ -93,15 +103,30 @@ async def refuse_unexpected(request: Request, error: Exception) -> Response:
     )
 
 
+def _methods(request: Request) -> set[str]:
+    """What may be done with what is at the request's path: a route matches in part if only its method differs."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    return {
+        method
+        for route in routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+
+
 def _headers(request: Request, error: ApiError, exchange: Exchange) -> dict[str, str]:
     headers = dict(exchange.headers)
     if error.status in _RETRIED or error.status >= _FIRST_SERVER_ERROR:
-        headers["x-should-retry"] = "true" if error.retryable else "false"
+        headers[RETRY_HEADER] = "true" if error.retryable else "false"
     if isinstance(error, QueueFullError | OverloadedError):
         lane = Context.of(request).lane(exchange.pool) if exchange.pool else None
         headers |= _when_to_come_back(error, lane)
     if isinstance(error, UnauthorizedError):
         headers["www-authenticate"] = "Bearer"
+    if isinstance(error, UnsupportedCodingError):
+        headers["accept-encoding"] = CODINGS
+    elif isinstance(error, UnsupportedMediaTypeError):
+        headers["accept"] = "application/json"
     if error.status in _CLOSING:
         headers["connection"] = "close"
     return headers
@@ -111,5 +136,5 @@ def _when_to_come_back(error: ApiError, lane: Lane | None) -> dict[str, str]:
     wait_s = error.retry_after_s
     if wait_s is None:
         wait_s = retry_after_s(lane.max_jobs, lane) if lane else _REDIS_AWAY_S
-    headers = {"retry-after": str(wait_s)}
+    headers = {RETRY_AFTER_HEADER: str(wait_s)}
     return headers | rate_limit_headers(lane, wait_s) if lane else headers

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from ingress.submit import Ticket
     from penstock.errors import ApiError
 
-_STREAM_HEADERS = {"content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no"}
+#: What every stream of events begins with.
+STREAM_HEADERS = {"content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 class Pending(Response, ABC):
@@ -148,7 +149,7 @@ class StreamedAnswer(Generation):
         has_head = stream.is_waiting
         if has_head:
             with connection.holding_head():
-                await self._send_head(send, _STREAM_HEADERS)
+                await self._send_head(send, STREAM_HEADERS)
             stream.show_waiting(connection)
             await stream.began
         if stream.is_abandoned:
@@ -156,7 +157,7 @@ class StreamedAnswer(Generation):
         if not has_head:
             self._raise_failure()
             with connection.holding_head():
-                await self._send_head(send, _STREAM_HEADERS)
+                await self._send_head(send, STREAM_HEADERS)
         if self._failure is None or stream.tokens:
             accounting.note_first_token(self._exchange)
         first_s, first_offset = time.monotonic(), stream.offset
@@ -184,7 +185,7 @@ class EventsAnswer(Pending):
             await self._send_rest(send)
             return
         with connection.holding_head():
-            await self._send_head(send, _STREAM_HEADERS)
+            await self._send_head(send, STREAM_HEADERS)
         stream.open(connection, self._events)
         await stream.over
         if not stream.is_abandoned:

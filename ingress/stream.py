@@ -103,9 +103,15 @@ class Stream(Listener):
         self._connection = self._line = connection
         self._events = events
         connection.on_full, connection.on_writable = self._pause, self._catch_up
+        connection.on_probe = self.probe
         self._around = events.around
         self._catch_up(events.opening())
         connection.release_head()
+
+    def probe(self) -> None:
+        """Write something, for whoever wants to know whether the client is still there."""
+        if self._line is not None:
+            self._ping(self._line)
 
     def abandon(self) -> None:
         """The client is gone."""
@@ -121,6 +127,7 @@ class Stream(Listener):
         """The head is sent although nothing has begun: until then there are pings, the first at once."""
         self.began = self.over.get_loop().create_future()
         self._line = connection
+        connection.on_probe = self.probe
         self._ping(connection)
 
     def keep_alive(self, now_s: float, head_after_s: float, ping_s: float) -> None:

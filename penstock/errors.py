@@ -127,6 +127,52 @@ class BodyTooLargeError(ApiError):
     code = "request_too_large"
 
 
+class UnsupportedMediaTypeError(ApiError):
+    """The body is not of a kind that the endpoint reads."""
+
+    status = 415
+    type = "invalid_request_error"
+    code = "unsupported_media_type"
+
+
+class UnsupportedCodingError(UnsupportedMediaTypeError):
+    """The body is coded in a way that nobody here undoes."""
+
+    code = "unsupported_content_encoding"
+
+
+class ExpectationError(ApiError):
+    """The request expects what no server of ours does."""
+
+    status = 417
+    type = "invalid_request_error"
+    code = "expectation_failed"
+
+
+class MisdirectedRequestError(ApiError):
+    """The request was meant for another host."""
+
+    status = 421
+    type = "invalid_request_error"
+    code = "misdirected_request"
+
+
+class TransferCodingError(ApiError):
+    """The body is transferred in a way that nobody here undoes."""
+
+    status = 501
+    type = "invalid_request_error"
+    code = "unsupported_transfer_encoding"
+
+
+class HttpVersionError(ApiError):
+    """The request is in another version of HTTP."""
+
+    status = 505
+    type = "invalid_request_error"
+    code = "unsupported_http_version"
+
+
 class HeadersTooLargeError(ApiError):
     """The request's headers are over the limit."""
 

@@ -23,13 +23,13 @@ alive = APIRouter()
 ready = APIRouter()
 
 
-@alive.get("/health")
+@alive.api_route("/health", methods=["GET", "HEAD"])
 async def health(request: Request) -> Response:
     """Always 200: whoever can answer is alive."""
     return json_response(request, {"status": "alive"})
 
 
-@ready.get("/ready")
+@ready.api_route("/ready", methods=["GET", "HEAD"])
 async def readiness(request: Request) -> Response:
     """200 where Redis answers and every pool has a leader and a ready worker, else 503; the body says why."""
     context = Context.of(request)

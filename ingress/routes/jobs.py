@@ -14,7 +14,7 @@ from ingress.exchange import Exchange
 from ingress.job_object import job_object
 from ingress.position import Position, check_position
 from ingress.replies import json_response
-from ingress.responses import EventsAnswer
+from ingress.responses import STREAM_HEADERS, EventsAnswer
 from ingress.stream import Stream
 from penstock.broker.records import record
 from penstock.errors import NotFoundError
@@ -24,7 +24,7 @@ from penstock.request import parse
 router = APIRouter(prefix="/v1/jobs/{job_id}")
 
 
-@router.get("")
+@router.api_route("", methods=["GET", "HEAD"])
 async def retrieve(request: Request, job_id: str) -> Response:
     """The job: state, attempts, timings, usage, result."""
     return json_response(request, job_object(await _job(request, job_id)))
@@ -66,6 +66,13 @@ async def events(request: Request, job_id: str) -> Response:
         context.relay.remove(stream)
         raise
     return EventsAnswer(context, exchange, stream, NumberedEvents(chunks, after, job.run), is_kept=job.is_kept)
+
+
+@router.head("/events")
+async def events_head(request: Request, job_id: str) -> Response:
+    """What `events` would begin with."""
+    await _job(request, job_id)
+    return Response(headers={**Exchange.of(request).headers, **STREAM_HEADERS})
 
 
 def _position(request: Request) -> Position | None:

@@ -11,7 +11,7 @@ from penstock.telemetry import exposition
 router = APIRouter()
 
 
-@router.get("/metrics")
+@router.api_route("/metrics", methods=["GET", "HEAD"])
 async def metrics(_: Request) -> Response:
     """The figures of all processes that share this port."""
     return Response(exposition.render(), headers={"content-type": exposition.CONTENT_TYPE})

@@ -15,7 +15,7 @@ from ingress.tokenizers import max_model_len, model_not_found
 router = APIRouter(prefix="/v1/models")
 
 
-@router.get("")
+@router.api_route("", methods=["GET", "HEAD"])
 async def models(request: Request) -> Response:
     """Every model that is served."""
     service = Service.of(request)
@@ -24,7 +24,7 @@ async def models(request: Request) -> Response:
     return json_response(request, {"object": "list", "data": data})
 
 
-@router.get("/{name:path}")
+@router.api_route("/{name:path}", methods=["GET", "HEAD"])
 async def model(request: Request, name: str) -> Response:
     """One model."""
     service = Service.of(request)

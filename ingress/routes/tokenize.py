@@ -12,11 +12,12 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingress.body import read_body
+from ingress.body import read_json
 from ingress.replies import json_response
 from ingress.service import Service
 from ingress.tokenizers import max_model_len
 from penstock.errors import InvalidRequestError
+from penstock.json_body import field_fault, json_fault
 from penstock.request import MAX_TOKEN_ID, Api, ChatBody, conversation, parse
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class TokenizeBody(Struct, kw_only=True):
     model: str | None = None
     prompt: str | None = None
     #: Checked with all that goes with it as the body of a chat.
-    messages: msgspec.Raw | None = None
+    messages: Any = None
     #: For a text; a conversation's template brings its own.
     add_special_tokens: bool = True
     return_token_strs: bool | None = None
@@ -84,16 +85,16 @@ async def detokenize(request: Request) -> Response:
 async def _read(request: Request) -> tuple[Service, bytes]:
     service = Service.of(request)
     service.tenant(request)
-    return service, await read_body(request, service.settings.ingress)
+    return service, await read_json(request, service.settings.ingress)
 
 
 def _decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
-        raise InvalidRequestError(f"{error}.") from None
+        raise field_fault(error) from None
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidRequestError(f"The request body is not valid JSON: {error}") from None
+        raise json_fault(raw, error) from None
 
 
 def _ids(tokenizer: Tokenizer, body: TokenizeBody, raw: bytes) -> list[int]:

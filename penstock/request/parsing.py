@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from penstock.errors import InvalidRequestError
+from penstock.json_body import field_fault, json_fault
 from penstock.request.body import Api, ChatBody, CompletionBody
 from penstock.request.checks import check
 from penstock.request.foreign import check_foreign
@@ -23,11 +23,9 @@ def parse(api: Api, raw: bytes) -> ChatBody | CompletionBody:
         body = _decoded(api, raw)
         check_foreign(_foreign(api, raw))
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequestError(f"The request body is not valid JSON: {error}") from None
-    except RecursionError:
-        raise InvalidRequestError("The request body is nested too deeply.") from None
+        raise field_fault(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise json_fault(raw, error) from None
     check(body)
     return body
 
@@ -61,12 +59,3 @@ def _integral(value: Any) -> Any:
     if isinstance(value, list) and value and isinstance(value[0], float | int):
         return [_integral(one) for one in value]
     return value
-
-
-def _invalid(reason: str) -> InvalidRequestError:
-    """Turn msgspec's `… - at `$.a.b`` and `missing required field `a`` into a message with its `param`."""
-    reason, _, where = reason.partition(" - at `$")
-    param = where.strip("`.").replace("[...]", "") or None
-    if param is None and "missing required field `" in reason:
-        param = reason.split("`")[1]
-    return InvalidRequestError(f"{reason} in {param}." if param else f"{reason}.", param=param)

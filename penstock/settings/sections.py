@@ -143,6 +143,8 @@ class IngressSettings(Section, frozen=True):
     drain_grace_s: Seconds = 25.0
     #: Origins a browser may call from; none by default.
     cors_origins: tuple[str, ...] = ()
+    #: Names that requests may ask for besides localhost; without any, a listener that needs a key takes every name.
+    allowed_hosts: tuple[str, ...] = ()
     #: Without any, only a loopback host is allowed.
     api_keys: tuple[ApiKey, ...] = ()
 

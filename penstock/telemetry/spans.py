@@ -28,6 +28,7 @@ USAGE_CACHED_TOKENS = "gen_ai.usage.cache_read.input_tokens"
 ERROR_TYPE = "error.type"
 
 # Attributes of our own.
+CLIENT_REQUEST_ID = "penstock.client_request_id"
 JOB_ID = "penstock.job.id"
 JOB_ATTEMPT = "penstock.job.attempt"
 POOL = "penstock.pool"

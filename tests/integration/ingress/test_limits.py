@@ -16,6 +16,7 @@ from tests.integration.ingress.fake_worker import FakeWorker
 from tests.integration.ingress.serving import CHAT, STREAM, Serving, begun, joined
 
 CHAT_PATH = "/v1/chat/completions"
+JSON = {"content-type": "application/json"}
 ERROR_KEYS = {"message", "type", "param", "code"}
 
 
@@ -48,7 +49,7 @@ def error_of(response: httpx.Response, status: int) -> dict[str, str]:
 async def test_a_wrong_body_is_a_400_that_names_the_field(
     client: httpx.AsyncClient, body: bytes, param: str | None
 ) -> None:
-    error = error_of(await client.post(CHAT_PATH, content=body), 400)
+    error = error_of(await client.post(CHAT_PATH, content=body, headers=JSON), 400)
 
     assert error["type"] == "invalid_request_error"
     assert error["param"] == param
@@ -68,7 +69,7 @@ async def test_an_unknown_route_and_a_wrong_method_are_told_in_the_same_form(cli
 
 
 async def test_a_body_that_says_it_is_too_large_is_refused_at_once(client: httpx.AsyncClient) -> None:
-    error = error_of(await client.post(CHAT_PATH, content=b"x" * (10 << 20)), 413)
+    error = error_of(await client.post(CHAT_PATH, content=b"x" * (10 << 20), headers=JSON), 413)
 
     assert error["code"] == "request_too_large"
 
@@ -80,14 +81,17 @@ async def test_a_body_that_turns_out_too_large_is_refused(serve: Serve) -> None:
         for _ in range(20):
             yield b"x" * 100
 
-    error_of(await client.post(CHAT_PATH, content=parts()), 413)
+    error_of(await client.post(CHAT_PATH, content=parts(), headers=JSON), 413)
     assert (await client.get("/health")).status_code == 200
 
 
 async def test_a_client_that_never_ends_a_refused_body_is_cut_off(serve: Serve) -> None:
     serving = await serve(max_body_bytes=1000)
     reader, writer = await serving.raw()
-    writer.write(b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n" % CHAT_PATH.encode())
+    writer.write(
+        b"POST %b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n"
+        % CHAT_PATH.encode()
+    )
     assert (await reader.readline()).startswith(b"HTTP/1.1 413")
     writer.write(b"x" * 10_000)
     with contextlib.suppress(ConnectionError):
@@ -99,7 +103,10 @@ async def test_a_client_that_never_ends_a_refused_body_is_cut_off(serve: Serve) 
 async def test_a_slow_body_is_a_408(serve: Serve) -> None:
     serving = await serve(body_timeout_s=0.1)
     reader, writer = await serving.raw()
-    writer.write(b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc" % CHAT_PATH.encode())
+    writer.write(
+        b"POST %b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\nabc"
+        % CHAT_PATH.encode()
+    )
     reply = await reader.read()
 
     assert reply.startswith(b"HTTP/1.1 408")
@@ -110,7 +117,7 @@ async def test_a_slow_body_is_a_408(serve: Serve) -> None:
 async def test_slow_headers_are_a_408(serve: Serve) -> None:
     serving = await serve(header_timeout_s=0.1)
     reader, writer = await serving.raw()
-    writer.write(b"POST / HTTP/1.1\r\nhost: x\r\n")
+    writer.write(b"POST / HTTP/1.1\r\nhost: localhost\r\n")
     reply = await reader.read()
 
     assert reply.startswith(b"HTTP/1.1 408")
@@ -131,7 +138,7 @@ async def test_a_connection_that_never_asks_anything_is_closed(serve: Serve) -> 
         b"GET /health HTTP/1.1\r\nx: " + b"y" * 5000 + b"\r\n\r\n",
         b"GET /health HTTP/1.1\r\nx: " + b"y" * 5000,
         b"GET /health HTTP/1.1\r\n" + b"x: y\r\n" * 1000 + b"\r\n",
-        b"GET /" + b"y" * 5000 + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET /" + b"y" * 5000 + b" HTTP/1.1\r\nhost: localhost\r\n\r\n",
     ],
 )
 async def test_large_headers_are_a_431(serve: Serve, head: bytes) -> None:
@@ -149,7 +156,11 @@ async def test_many_requests_on_one_connection_are_not_large_headers(serve: Serv
     serving = await serve(max_header_bytes=1000)
     reader, writer = await serving.raw()
     for _ in range(20):
-        for part in (b"GET /health HTTP/1.1\r\n", b"x: " + b"y" * 300 + b"\r\n", b"z: " + b"y" * 300 + b"\r\n\r\n"):
+        for part in (
+            b"GET /health HTTP/1.1\r\nhost: localhost\r\n",
+            b"x: " + b"y" * 300 + b"\r\n",
+            b"z: " + b"y" * 300 + b"\r\n\r\n",
+        ):
             writer.write(part)
             await writer.drain()
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
@@ -204,7 +215,10 @@ async def test_a_slow_reader_is_cut_off_and_its_job_goes_on(serve: Serve, worker
     serving = await serve(stream_buffer_bytes=20_000)
     body = json.dumps(STREAM).encode()
     _, writer = await serving.raw()
-    writer.write(b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (CHAT_PATH.encode(), len(body), body))
+    writer.write(
+        b"POST %b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+        % (CHAT_PATH.encode(), len(body), body)
+    )
     hand = await worker.take()
     while list(serving.context.relay):
         await worker.say(hand, *["x" * 2000] * 50)
@@ -223,7 +237,7 @@ async def test_a_long_finished_job_can_be_read_slowly(serve: Serve, worker: Fake
         pass
     await worker.end(hand, *["x" * 100] * 20_000)
     reader, writer = await serving.raw()
-    writer.write(b"GET /v1/jobs/%b/events HTTP/1.1\r\nhost: x\r\n\r\n" % hand.held.job.encode())
+    writer.write(b"GET /v1/jobs/%b/events HTTP/1.1\r\nhost: localhost\r\n\r\n" % hand.held.job.encode())
     size = 0
     while not (part := await reader.read(50_000)).endswith(b"0\r\n\r\n"):
         size += len(part)
@@ -241,8 +255,8 @@ async def test_pipelined_requests_are_answered_in_order(ingress: Serving, worker
     body = json.dumps(STREAM).encode()
     reader, writer = await ingress.raw()
     writer.write(
-        b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%bGET /health HTTP/1.1\r\nhost: x\r\n\r\n"
-        % (CHAT_PATH.encode(), len(body), body)
+        b"POST %b HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+        b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n" % (CHAT_PATH.encode(), len(body), body)
     )
     hand = await worker.take()
     await worker.say(hand, "a")
@@ -254,7 +268,7 @@ async def test_pipelined_requests_are_answered_in_order(ingress: Serving, worker
 
 
 async def test_a_stream_after_a_refused_request_on_the_same_connection(ingress: Serving, worker: FakeWorker) -> None:
-    error_of(await ingress.client.post(CHAT_PATH, content=b"{"), 400)
+    error_of(await ingress.client.post(CHAT_PATH, content=b"{", headers=JSON), 400)
     async with begun(ingress.client, worker, "a") as (sse, hand):
         await worker.end(hand, "b")
         assert joined(await sse.rest()) == "b"
