@@ -61,9 +61,9 @@ def compare(items: Iterable[tuple[str, str]]) -> Table:
     seen: Counter[str] = Counter()
     differences = []
     for name, source in items:
-        template = _compiled(source)
+        template = compiled(source)
         for kind, case in CASES.items():
-            here, there = _rendered(template, kind), expected(render_jinja_template, source, case)
+            here, there = rendered(template, kind), expected(render_jinja_template, source, case)
             if here != there:
                 differences.append(Difference(name, kind, here, there))
             else:
@@ -71,14 +71,14 @@ def compare(items: Iterable[tuple[str, str]]) -> Table:
     return Table(seen["same"], seen["both refuse"], differences)
 
 
-def _compiled(source: str) -> ChatTemplate | None:
+def compiled(source: str) -> ChatTemplate | None:
     try:
         return ChatTemplate(source, SPECIAL_TOKENS)
     except SettingsError:
         return None
 
 
-def _rendered(template: ChatTemplate | None, kind: str) -> str | None:
+def rendered(template: ChatTemplate | None, kind: str) -> str | None:
     case = CASES[kind]
     try:
         return None if template is None else template.render(Conversation(messages=case.sent, **case.fields))

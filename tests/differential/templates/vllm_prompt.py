@@ -23,9 +23,8 @@ def vllm_prompt(source: str, case: Case) -> str | None:
     try:
         form = hf._detect_content_format(source, default="string")
         messages, _, _ = parse_chat_messages(copy.deepcopy(_accepted(case.sent)), _MODEL, form)
-        if not hf._detect_developer_role_support(source):
-            if any(one["role"] == "developer" for one in messages):
-                messages = hf._consolidate_system_messages(hf._convert_developer_to_system(messages))
+        if not hf._detect_developer_role_support(source) and any(one["role"] == "developer" for one in messages):
+            messages = hf._consolidate_system_messages(hf._convert_developer_to_system(messages))
         [text], _ = render_jinja_template([messages], chat_template=source, **options)
     except Exception:  # noqa: BLE001  (whatever a template trips over)
         return None

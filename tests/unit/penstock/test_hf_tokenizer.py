@@ -126,39 +126,39 @@ def folder(byte_level_folder: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def given(folder: Path, name: str, value: str | dict[str, Any]) -> None:
+def write(folder: Path, name: str, value: str | dict[str, Any]) -> None:
     path = folder / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(value if isinstance(value, str) else json.dumps(value))
 
 
 def test_a_template_file_overrules_the_configs(folder: Path) -> None:
-    given(folder, "tokenizer_config.json", {"chat_template": "from the config"})
+    write(folder, "tokenizer_config.json", {"chat_template": "from the config"})
     assert HfTokenizer(folder).render(HELLO) == "from the config"
-    given(folder, "chat_template.jinja", "from the file")
+    write(folder, "chat_template.jinja", "from the file")
     assert HfTokenizer(folder).render(HELLO) == "from the file"
 
 
 def test_a_processors_template_is_read(folder: Path) -> None:
-    given(folder, "chat_template.json", {"chat_template": "from the processor"})
+    write(folder, "chat_template.json", {"chat_template": "from the processor"})
     assert HfTokenizer(folder).render(HELLO) == "from the processor"
 
 
 def test_of_several_templates_the_one_for_tools_is_taken_with_tools(folder: Path) -> None:
-    given(folder, "tokenizer_config.json", {"chat_template": NAMED})
+    write(folder, "tokenizer_config.json", {"chat_template": NAMED})
     tokenizer = HfTokenizer(folder)
     assert (tokenizer.render(HELLO), tokenizer.render(TOOLS)) == ("plain", "with tools")
 
 
 def test_additional_templates_are_read_from_their_folder(folder: Path) -> None:
-    given(folder, "chat_template.jinja", "plain")
-    given(folder, "additional_chat_templates/tool_use.jinja", "with tools")
+    write(folder, "chat_template.jinja", "plain")
+    write(folder, "additional_chat_templates/tool_use.jinja", "with tools")
     tokenizer = HfTokenizer(folder)
     assert (tokenizer.render(HELLO), tokenizer.render(TOOLS)) == ("plain", "with tools")
 
 
 def test_a_model_with_templates_and_no_default_refuses_to_chat_without_tools(folder: Path) -> None:
-    given(folder, "tokenizer_config.json", {"chat_template": NAMED[:1]})
+    write(folder, "tokenizer_config.json", {"chat_template": NAMED[:1]})
     tokenizer = HfTokenizer(folder)
     assert tokenizer.render(TOOLS) == "with tools"
     with pytest.raises(InvalidRequestError, match="completions"):
@@ -166,8 +166,8 @@ def test_a_model_with_templates_and_no_default_refuses_to_chat_without_tools(fol
 
 
 def test_a_template_can_be_replaced_by_source_or_by_a_file(folder: Path, tmp_path: Path) -> None:
-    given(folder, "chat_template.jinja", "plain")
-    given(folder, "additional_chat_templates/tool_use.jinja", "with tools")
+    write(folder, "chat_template.jinja", "plain")
+    write(folder, "additional_chat_templates/tool_use.jinja", "with tools")
     other = tmp_path / "other.jinja"
     other.write_text("from elsewhere")
     assert HfTokenizer(folder, "{{ messages[0].content }}").render(TOOLS) == "Hello"
@@ -177,17 +177,17 @@ def test_a_template_can_be_replaced_by_source_or_by_a_file(folder: Path, tmp_pat
 
 
 def test_special_tokens_are_read_as_the_models_library_reads_them(folder: Path) -> None:
-    given(folder, "chat_template.jinja", "{{ bos_token }} {{ eos_token }} {{ image_token }}")
-    given(folder, "special_tokens_map.json", {"bos_token": "<map>", "eos_token": {"content": "<map end>"}})
+    write(folder, "chat_template.jinja", "{{ bos_token }} {{ eos_token }} {{ image_token }}")
+    write(folder, "special_tokens_map.json", {"bos_token": "<map>", "eos_token": {"content": "<map end>"}})
     config: dict[str, Any] = {"bos_token": "<config>", "add_bos_token": True, "image_token": "<image>"}
-    given(folder, "tokenizer_config.json", config)
+    write(folder, "tokenizer_config.json", config)
     assert HfTokenizer(folder).render(HELLO) == "<map> <map end> <image>"
-    given(folder, "tokenizer_config.json", {**config, "added_tokens_decoder": {}})
+    write(folder, "tokenizer_config.json", {**config, "added_tokens_decoder": {}})
     assert HfTokenizer(folder).render(HELLO) == "<config>  <image>"
 
 
 def test_the_begin_token_is_added_to_a_conversation_on_demand(folder: Path) -> None:
-    given(folder, "chat_template.jinja", "gate")
+    write(folder, "chat_template.jinja", "gate")
     tokenizer = HfTokenizer(folder)
     begun = Conversation(messages=HELLO.messages, add_special_tokens=True)
     assert tokenizer.chat(HELLO) == tokenizer.encode("gate", special=False)
