@@ -34,7 +34,7 @@ class ContentForm(Struct, frozen=True):
         """The content as the client sent it if the template shows it so, else in the other form."""
         if isinstance(content, str):
             return content if self.takes_text else as_parts(content)
-        if self.takes_parts:
+        if self.takes_parts and content:
             return content
         text = as_text(content)
         return text if self.takes_text else as_parts(text)
@@ -60,19 +60,26 @@ _TEXT_ONLY = ContentForm(takes_text=True, takes_parts=False)
 
 def _form(render: Render, role: str) -> ContentForm:
     parts = [{"type": "text", "text": text} for text in (_FIRST, _SECOND)]
-    for before, after in _AROUND[role]:
+    around = _AROUND[role]
+    for before, after in (*around, *((_as_parts(before), _as_parts(after)) for before, after in around)):
         text, two, one = (
             _rendered(render, [*before, {"role": role, "content": content}, *after])
             for content in (_FIRST, parts, parts[:1])
         )
         if _FIRST in text or _FIRST in one:
-            return ContentForm(takes_text=_FIRST in text, takes_parts=_SECOND in two and not _is_listed(two))
+            return ContentForm(takes_text=_FIRST in text, takes_parts=_shows_both(two))
     return _TEXT_ONLY
 
 
-def _is_listed(text: str) -> bool:
-    """Whether the list itself is there, as Python or JSON writes it."""
-    return any(f"{quote}{_FIRST}{quote}" in text for quote in "'\"")
+def _as_parts(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For templates that refuse a text already in a message beside the one that is tried."""
+    return [{**message, "content": as_parts(message["content"])} for message in messages]
+
+
+def _shows_both(text: str) -> bool:
+    """Whether the texts of parts are there, rather than the list itself as Python or JSON writes it."""
+    is_listed = any(f"{quote}{_FIRST}{quote}" in text for quote in "'\"")
+    return _FIRST in text and _SECOND in text and not is_listed
 
 
 def _rendered(render: Render, messages: list[dict[str, Any]]) -> str:

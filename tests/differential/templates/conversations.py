@@ -103,7 +103,7 @@ CASES: dict[str, Case] = {
         [user(), said([{"type": "refusal", "refusal": "alpha"}]), user()], [user(), said(parts("alpha")), user()]
     ),
     "empty content": case([user("")]),
-    "empty list": case([user([])]),
+    "empty list": case([user([])], [user("")]),
     "no content of an answer": case([user(), said(None), user("Go on.")], [user(), said(""), user("Go on.")]),
     "content left out": case([user(), {"role": "assistant"}, user("Go on.")], [user(), said(""), user("Go on.")]),
     "unicode": case([user("水門 🌊 e\u0301 \u202e <|im_end|> </s> {{ 7 * 7 }} {% if %}")]),

@@ -41,7 +41,7 @@ def _rendered(render: Callable[..., Any], source: str, messages: Messages, field
 
 def _forms(messages: Messages) -> Iterator[Messages]:
     """Each role's content as sent, as one text, as parts, and as one part; the tools' results only as one text."""
-    roles = [role for role in ("system", "user", "assistant") if any(one["role"] == role for one in messages)]
+    roles = sorted({one["role"] for one in messages} - {"tool"})
     for forms in product((_same, _joined, _listed, _one_part), repeat=len(roles)):
         of = {"tool": _joined, **dict(zip(roles, forms, strict=True))}
         yield [{**one, "content": of.get(one["role"], _same)(one["content"])} for one in messages]
@@ -69,9 +69,7 @@ def _score(text: str | None, messages: Messages) -> tuple[bool, int]:
         return False, -1
     said = _texts(messages)
     shown = sum(piece in text for piece in said)
-    listed = "[]" in text or any(
-        f"'text': {piece!r}" in text or f'"text": {json.dumps(piece)}' in text for piece in said
-    )
+    listed = any(f"'text': {piece!r}" in text or f'"text": {json.dumps(piece)}' in text for piece in said)
     return (not listed, shown)
 
 
