@@ -27,36 +27,56 @@ class ContentForm(Struct, frozen=True):
     """What a template does with one role's content."""
 
     takes_text: bool
+    #: Whether several parts are shown; a template that takes neither reads the first part only.
     takes_parts: bool
 
     def of(self, content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
         """The content as the client sent it if the template shows it so, else in the other form."""
         if isinstance(content, str):
             return content if self.takes_text else as_parts(content)
-        return content if self.takes_parts else as_text(content)
+        if self.takes_parts and content:
+            return content
+        text = as_text(content)
+        return text if self.takes_text else as_parts(text)
 
 
-TEXT_ONLY = ContentForm(takes_text=True, takes_parts=False)
+class ContentForms:
+    """What a template does with content, by role."""
+
+    def __init__(self, render: Render) -> None:
+        by_role = {role: _form(render, role) for role in _AROUND}
+        # Few templates know parts of what a tool gave; vLLM, too, gives it to all of them as text.
+        self._by_role = {**by_role, "tool": _TEXT_ONLY, "function": _TEXT_ONLY}
+        self._others = by_role["user"]
+
+    def apply(self, messages: list[dict[str, Any]]) -> None:
+        """Bring each message's content into the form that the template shows."""
+        for message in messages:
+            message["content"] = self._by_role.get(message["role"], self._others).of(message["content"])
 
 
-def content_forms(render: Render) -> dict[str, ContentForm]:
-    """The forms by role; a role that is not in the table takes text, as tools' results do in most templates."""
-    return {role: _form(render, role) for role in _AROUND}
+_TEXT_ONLY = ContentForm(takes_text=True, takes_parts=False)
 
 
 def _form(render: Render, role: str) -> ContentForm:
     parts = [{"type": "text", "text": text} for text in (_FIRST, _SECOND)]
-    for before, after in _AROUND[role]:
-        text, listed = (
-            _rendered(render, [*before, {"role": role, "content": said}, *after]) for said in (_FIRST, parts)
+    around = _AROUND[role]
+    for before, after in (*around, *((_as_parts(before), _as_parts(after)) for before, after in around)):
+        text, two, one = (
+            _rendered(render, [*before, {"role": role, "content": content}, *after])
+            for content in (_FIRST, parts, parts[:1])
         )
-        form = ContentForm(takes_text=_FIRST in text, takes_parts=_shows_parts(listed))
-        if form.takes_text or form.takes_parts:
-            return form
-    return TEXT_ONLY
+        if _FIRST in text or _FIRST in one:
+            return ContentForm(takes_text=_FIRST in text, takes_parts=_shows_both(two))
+    return _TEXT_ONLY
 
 
-def _shows_parts(text: str) -> bool:
+def _as_parts(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For templates that refuse a text already in a message beside the one that is tried."""
+    return [{**message, "content": as_parts(message["content"])} for message in messages]
+
+
+def _shows_both(text: str) -> bool:
     """Whether the texts of parts are there, rather than the list itself as Python or JSON writes it."""
     is_listed = any(f"{quote}{_FIRST}{quote}" in text for quote in "'\"")
     return _FIRST in text and _SECOND in text and not is_listed

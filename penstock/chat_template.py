@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Template, TemplateError, nodes
 
-from penstock.chat_format import TEXT_ONLY, content_forms
+from penstock.chat_format import ContentForms
 from penstock.chat_messages import prepared, without_developer
 from penstock.conversation import Conversation, check_conversation
 from penstock.errors import InvalidRequestError, SettingsError
@@ -33,12 +33,13 @@ class ChatTemplate:
         self._special_tokens = special_tokens
         environment = sandbox()
         try:
-            self._template = environment.from_string(source)
-            constants = {node.value for node in environment.parse(source).find_all(nodes.Const)}
+            parsed = environment.parse(source)
+            constants = [node.value for node in parsed.find_all(nodes.Const)]
+            self._template = environment.from_string(parsed)
         except TemplateError as error:
             raise SettingsError(f"The model's chat template cannot be read: {error}") from error
         self._knows_developer = "developer" in constants
-        self._forms = content_forms(lambda messages: self._text(messages, {}))
+        self._forms = ContentForms(lambda messages: self._text(messages, {}))
 
     def render(self, conversation: Conversation) -> str:
         """The conversation as the model was trained to see it. Raises InvalidRequestError."""
@@ -46,8 +47,7 @@ class ChatTemplate:
         messages = prepared(conversation.messages)
         if not self._knows_developer:
             messages = without_developer(messages)
-        for message in messages:
-            message["content"] = self._forms.get(message["role"], TEXT_ONLY).of(message["content"])
+        self._forms.apply(messages)
         variables = {
             "documents": conversation.documents or None,
             **conversation.variables,

@@ -41,24 +41,17 @@ def test_an_earlier_answers_reasoning_has_both_names(name: str) -> None:
     assert (message["reasoning"], message["reasoning_content"]) == ("Hm.", "Hm.")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "seen"),
-    [
-        ('{"city": "Bern"}', {"city": "Bern"}),
-        ({"city": "Bern"}, {"city": "Bern"}),
-        *[(arguments, {}) for arguments in ("", "{bad", "[1]", "null", "5", '"text"', "[" * 100_000, "9" * 5000)],
-        *[(arguments, {}) for arguments in (None, [1], 5, {})],
-    ],
-)
-def test_arguments_are_an_object(arguments: Any, seen: dict[str, str]) -> None:
-    assert one(tool_calls=[call(arguments)])["tool_calls"] == [call(seen)]
+NO_OBJECTS: list[Any] = ["", "{bad", "[1]", "null", "5", '"text"', "[" * 100_000, "9" * 5000, None, [1], 5, {}]
 
 
-@pytest.mark.parametrize("calls", [{"a": 1}, "text", [7], [{"type": "function"}], [{**call("{}"), "type": "custom"}]])
-def test_tool_calls_of_another_form_are_refused(calls: Any) -> None:
-    with pytest.raises(InvalidRequestError) as refused:
-        one(tool_calls=calls)
-    assert str(refused.value.param).startswith("messages[0].tool_calls")
+@pytest.mark.parametrize("arguments", ['{"city": "Bern"}', {"city": "Bern"}])
+def test_arguments_are_an_object(arguments: Any) -> None:
+    assert one(tool_calls=[call(arguments)])["tool_calls"] == [call({"city": "Bern"})]
+
+
+@pytest.mark.parametrize("arguments", NO_OBJECTS)
+def test_arguments_that_are_no_object_are_empty(arguments: Any) -> None:
+    assert one(tool_calls=[call(arguments)])["tool_calls"] == [call({})]
 
 
 def test_parts_that_are_text_have_one_form() -> None:

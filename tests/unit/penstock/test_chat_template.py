@@ -104,7 +104,7 @@ def test_each_role_has_its_form() -> None:
 
 
 def test_a_developer_speaks_as_the_system_where_the_template_knows_none() -> None:
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "system", "content": "One."},
         {"role": "user", "content": "Hi"},
         {"role": "developer", "content": [{"type": "text", "text": "Two."}]},
@@ -125,7 +125,7 @@ def test_a_final_message_stays_open(source: str, field: str) -> None:
 
 
 def test_a_final_message_that_cannot_be_continued_is_refused() -> None:
-    fields = {"add_generation_prompt": False, "continue_final_message": True}
+    fields: dict[str, Any] = {"add_generation_prompt": False, "continue_final_message": True}
     assert refusal("{{ messages[0].role }}", **fields).param == "continue_final_message"
     assert refusal(PARTS, [{"role": "assistant", "content": []}], **fields).param == "continue_final_message"
     assert "add_generation_prompt" in refusal(TEXT, continue_final_message=True).message

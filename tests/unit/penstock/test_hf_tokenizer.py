@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given
@@ -113,19 +113,97 @@ def test_a_model_without_a_chat_template_refuses_to_chat(sentencepiece: HfTokeni
         sentencepiece.chat(Conversation(messages=[{"role": "user", "content": "gate"}]))
 
 
-def test_a_template_file_overrules_the_configs(byte_level_folder: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(byte_level_folder, tmp_path / "model")
-    (folder / "chat_template.jinja").write_text("from the file")
-    tokenizer = HfTokenizer(folder)
-    assert tokenizer.decode(tokenizer.chat(Conversation(messages=[{"role": "user", "content": ""}]))) == "from the file"
+HELLO = Conversation(messages=[{"role": "user", "content": "Hello"}])
+TOOLS = Conversation(messages=HELLO.messages, tools=[{"type": "function", "function": {"name": "weather"}}])
+NAMED = [{"name": "tool_use", "template": "with tools"}, {"name": "default", "template": "plain"}]
 
 
-def test_of_several_templates_the_default_is_taken(byte_level_folder: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def folder(byte_level_folder: Path, tmp_path: Path) -> Path:
+    """A model folder without a template."""
     folder = shutil.copytree(byte_level_folder, tmp_path / "model")
-    templates = [{"name": "tool_use", "template": "tools"}, {"name": "default", "template": "plain"}]
-    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": templates}))
+    (folder / "tokenizer_config.json").unlink()
+    return folder
+
+
+def write(folder: Path, name: str, value: str | dict[str, Any]) -> None:
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(value if isinstance(value, str) else json.dumps(value))
+
+
+def test_a_template_file_overrules_the_configs(folder: Path) -> None:
+    write(folder, "tokenizer_config.json", {"chat_template": "from the config"})
+    assert HfTokenizer(folder).render(HELLO) == "from the config"
+    write(folder, "chat_template.jinja", "from the file")
+    assert HfTokenizer(folder).render(HELLO) == "from the file"
+
+
+def test_a_processors_template_is_read(folder: Path) -> None:
+    write(folder, "chat_template.json", {"chat_template": "from the processor"})
+    assert HfTokenizer(folder).render(HELLO) == "from the processor"
+
+
+def test_of_several_templates_the_one_for_tools_is_taken_with_tools(folder: Path) -> None:
+    write(folder, "tokenizer_config.json", {"chat_template": NAMED})
     tokenizer = HfTokenizer(folder)
-    assert tokenizer.decode(tokenizer.chat(Conversation(messages=[{"role": "user", "content": ""}]))) == "plain"
+    assert (tokenizer.render(HELLO), tokenizer.render(TOOLS)) == ("plain", "with tools")
+
+
+def test_additional_templates_are_read_from_their_folder(folder: Path) -> None:
+    write(folder, "chat_template.jinja", "plain")
+    write(folder, "additional_chat_templates/tool_use.jinja", "with tools")
+    tokenizer = HfTokenizer(folder)
+    assert (tokenizer.render(HELLO), tokenizer.render(TOOLS)) == ("plain", "with tools")
+
+
+def test_a_model_with_templates_and_no_default_refuses_to_chat_without_tools(folder: Path) -> None:
+    write(folder, "tokenizer_config.json", {"chat_template": NAMED[:1]})
+    tokenizer = HfTokenizer(folder)
+    assert tokenizer.render(TOOLS) == "with tools"
+    with pytest.raises(InvalidRequestError, match="completions"):
+        tokenizer.render(HELLO)
+
+
+def test_a_template_can_be_replaced_by_source_or_by_a_file(folder: Path, tmp_path: Path) -> None:
+    write(folder, "chat_template.jinja", "plain")
+    write(folder, "additional_chat_templates/tool_use.jinja", "with tools")
+    other = tmp_path / "other.jinja"
+    other.write_text("from elsewhere")
+    assert HfTokenizer(folder, "{{ messages[0].content }}").render(TOOLS) == "Hello"
+    assert HfTokenizer(folder, str(other)).render(TOOLS) == "from elsewhere"
+    with pytest.raises(SettingsError, match="`chat_template` is"):
+        HfTokenizer(folder, "nowhere.jinja")
+
+
+def test_special_tokens_are_read_as_the_models_library_reads_them(folder: Path) -> None:
+    write(folder, "chat_template.jinja", "{{ bos_token }} {{ eos_token }} {{ image_token }}")
+    write(folder, "special_tokens_map.json", {"bos_token": "<map>", "eos_token": {"content": "<map end>"}})
+    config: dict[str, Any] = {"bos_token": "<config>", "add_bos_token": True, "image_token": "<image>"}
+    write(folder, "tokenizer_config.json", config)
+    assert HfTokenizer(folder).render(HELLO) == "<map> <map end> <image>"
+    write(folder, "tokenizer_config.json", {**config, "added_tokens_decoder": {}})
+    assert HfTokenizer(folder).render(HELLO) == "<config>  <image>"
+
+
+def test_the_begin_token_is_added_to_a_conversation_on_demand(folder: Path) -> None:
+    write(folder, "chat_template.jinja", "gate")
+    tokenizer = HfTokenizer(folder)
+    begun = Conversation(messages=HELLO.messages, add_special_tokens=True)
+    assert tokenizer.chat(HELLO) == tokenizer.encode("gate", special=False)
+    assert tokenizer.chat(begun) == tokenizer.encode("gate")
+
+
+def test_half_of_a_surrogate_pair_is_the_clients_error(byte_level: HfTokenizer) -> None:
+    with pytest.raises(InvalidRequestError, match="surrogate"):
+        byte_level.chat(Conversation(messages=[{"role": "user", "content": "\ud83c"}]))
+
+
+def test_tokens_have_their_vocabularys_names(byte_level: HfTokenizer, sentencepiece: HfTokenizer) -> None:
+    names = byte_level.names(byte_level.encode(" 🌊"))
+    assert names[:2] == ["<|begin|>", "Ġ"]
+    assert "\ufffd" not in "".join(names)
+    assert sentencepiece.names([0, 1, 3 + 0xF0, 9999]) == ["<unk>", "<s>", "<0xF0>", ""]
 
 
 def test_a_folder_without_a_readable_tokenizer_stops_the_start(tmp_path: Path) -> None:

@@ -67,3 +67,19 @@ def test_the_next_turn_begins_with_this_turns_tokens() -> None:
 def test_content_other_than_text_is_refused() -> None:
     with pytest.raises(InvalidRequestError):
         TOKENIZER.chat(Conversation(messages=[{"role": "user", "content": [{"type": "image_url"}]}]))
+
+
+def test_a_final_message_stays_open() -> None:
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Well"}]
+    open_ = Conversation(messages=turns, add_generation_prompt=False, continue_final_message=True)
+    assert TOKENIZER.decode(TOKENIZER.chat(open_)) == "user:Hi\nassistant:Well"
+
+
+def test_tokens_have_names() -> None:
+    assert TOKENIZER.names([97, 0xF0, WORD_IDS[0], EOS_ID, VOCABULARY_SIZE]) == [
+        "a",
+        "<0xF0>",
+        TOKENIZER.decode([WORD_IDS[0]]),
+        "<|end|>",
+        "",
+    ]
