@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from tests.differential.asking import Answer, Way
+from tests.differential.asking import Answer
 
 Facts = dict[str, Any]
 
@@ -32,7 +32,8 @@ def of_job(answer: Answer) -> Facts:
     job = _parsed(answer.text)
     if answer.status != 200 or job.get("error"):
         return _present(of_object({"error": job.get("error")}))
-    return _present(of_object(job.get("result") or {}))
+    result = job.get("result") or {}
+    return _present(_of_chunks(result) if isinstance(result, list) else of_object(result))
 
 
 def events(text: str) -> list[str]:
@@ -54,11 +55,13 @@ def of_object(body: Any) -> Facts:
 
 
 def _of_stream(data: list[str]) -> Facts:
-    chunks = [json.loads(one) for one in data if one != END]
-    found: Facts = {"stream.done": data[-1:] == [END]}
+    return {"stream.done": data[-1:] == [END], **_of_chunks([json.loads(one) for one in data if one != END])}
+
+
+def _of_chunks(chunks: list[dict[str, Any]]) -> Facts:
     for error in (chunk for chunk in chunks if "error" in chunk):
-        return {**found, **of_object(error)}
-    found |= {name: next((chunk[name] for chunk in chunks if chunk.get(name)), None) for name in _WHOLE}
+        return of_object(error)
+    found: Facts = {name: next((chunk[name] for chunk in chunks if chunk.get(name)), None) for name in _WHOLE}
     usages = [chunk for chunk in chunks if not chunk["choices"]]
     found |= _usage(usages[-1].get("usage") if usages else None)
     found["stream.usage_chunks"] = len(usages)
@@ -150,8 +153,3 @@ def _parsed(text: str) -> Any:
 
 def _present(found: Facts) -> Facts:
     return {name: value for name, value in found.items() if value is not None}
-
-
-def is_streamed(way: Way) -> bool:
-    """Whether a way's answer is a stream."""
-    return way in (Way.STREAMED, Way.RICH_STREAMED, Way.EVENTS)
