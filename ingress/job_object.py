@@ -54,10 +54,8 @@ def _between(start_ms: int, end_ms: int) -> int | None:
 
 
 def _answer(job: Job, result: Result) -> Any:
-    """The whole answer; of a rich one that was streamed, the list of its chunks."""
-    if result.response:
-        return msgspec.Raw(result.response)
+    """The whole answer, whether it was streamed or not."""
     if job.is_rich:
-        return [msgspec.Raw(line.encode()) for piece in result.generated.pieces if piece for line in piece.split("\n")]
+        return msgspec.Raw(result.response)
     envelope = Envelope.of(job, parse(job.api, job.body), job.created_ms // 1000)
     return whole_answer(envelope, "".join(result.generated.pieces), result.end)

@@ -66,6 +66,8 @@ def _call(call: Any, param: str) -> dict[str, Any]:
     function = call.get("function") if isinstance(call, dict) else None
     if not isinstance(function, dict) or call.get("type", "function") != "function":
         raise InvalidRequestError("A tool call is of type function, with an object in `function`.", param=param)
+    if not isinstance(function.get("name"), str):
+        raise InvalidRequestError("A tool call names its function.", param=param)
     return {**call, "function": {**function, "arguments": _arguments(function.get("arguments"))}}
 
 

@@ -112,7 +112,7 @@ class Result(Struct, frozen=True, array_like=True):
 
     end: End
     generated: Generated
-    #: The whole response body of a rich answer that was not streamed.
+    #: The whole response body of a rich answer.
     response: bytes = b""
 
 

@@ -66,9 +66,8 @@ class PlainAnswer(Transcript):
 class RichAnswer:
     """Tools, reasoning, log probabilities or several choices."""
 
-    def __init__(self, transcript: RichTranscript, *, is_streamed: bool) -> None:
+    def __init__(self, transcript: RichTranscript) -> None:
         self._transcript = transcript
-        self._is_streamed = is_streamed
 
     @property
     def finish(self) -> Finish | None:
@@ -95,5 +94,5 @@ class RichAnswer:
         return
 
     async def body(self) -> bytes:
-        """The response of a request that does not stream."""
-        return b"" if self._is_streamed else await self._transcript.response()
+        """The response; of a streamed request too, for whoever reads the job later."""
+        return await self._transcript.response()

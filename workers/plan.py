@@ -116,7 +116,7 @@ async def _rich(claimed: Claimed, body: Body, id_: str, engine: Engine, found: S
     )
     return Plan(
         generation=transcript.generation,
-        answer=RichAnswer(transcript, is_streamed=bool(body.stream)),
+        answer=RichAnswer(transcript),
         prompt_tokens=transcript.prompt_tokens,
         retrace=None if transcript.is_continued else _retrace(claimed, separator="\n"),
     )

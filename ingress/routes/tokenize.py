@@ -17,7 +17,7 @@ from ingress.replies import json_response
 from ingress.service import Service
 from ingress.tokenizers import max_model_len
 from penstock.errors import InvalidRequestError
-from penstock.json_body import field_fault, json_fault
+from penstock.json_body import decode_integral, field_fault, json_fault
 from penstock.request import MAX_TOKEN_ID, Api, ChatBody, conversation, parse
 
 if TYPE_CHECKING:
@@ -50,16 +50,14 @@ class DetokenizeBody(Struct, kw_only=True):
     tokens: list[Annotated[int, Meta(ge=0, le=MAX_TOKEN_ID)]]
 
 
-_tokenize = msgspec.json.Decoder(TokenizeBody)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_detokenize = msgspec.json.Decoder(DetokenizeBody)
 
 
 @router.post("/tokenize")
 async def tokenize(request: Request) -> Response:
     """The token ids of a text or a conversation."""
     service, raw = await _read(request)
-    body = _decode(_tokenize, raw)
+    body = _decode(TokenizeBody, raw)
     tokenizer = await service.tokenizers.get(body.model)
     work = partial(_ids, tokenizer, body, raw)
     ids = await asyncio.to_thread(work) if len(raw) >= _LONG_BYTES else work()
@@ -77,7 +75,7 @@ async def tokenize(request: Request) -> Response:
 async def detokenize(request: Request) -> Response:
     """The text of token ids."""
     service, raw = await _read(request)
-    body = _decode(_detokenize, raw)
+    body = _decode(DetokenizeBody, raw)
     tokenizer = await service.tokenizers.get(body.model)
     return json_response(request, {"prompt": tokenizer.decode(body.tokens, skip_special=False)})
 
@@ -88,9 +86,12 @@ async def _read(request: Request) -> tuple[Service, bytes]:
     return service, await read_json(request, service.settings.ingress)
 
 
-def _decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
+def _decode(kind: type[T], raw: bytes) -> T:
     try:
-        return decoder.decode(raw)
+        try:
+            return msgspec.json.decode(raw, type=kind)
+        except msgspec.ValidationError as error:
+            return decode_integral(raw, kind, error)
     except msgspec.ValidationError as error:
         raise field_fault(error) from None
     except (msgspec.DecodeError, RecursionError) as error:
@@ -99,7 +100,8 @@ def _decode(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
 
 def _ids(tokenizer: Tokenizer, body: TokenizeBody, raw: bytes) -> list[int]:
     if (body.prompt is None) == (body.messages is None):
-        raise InvalidRequestError("Give either a prompt or messages.", param="prompt")
+        field = "messages" if "messages" in _fields.decode(raw) else "prompt"
+        raise InvalidRequestError("Give either a prompt or messages.", param=field)
     if body.prompt is not None:
         return tokenizer.encode(body.prompt, special=body.add_special_tokens)
     # A chat names its model; here the only one there is needs no name.

@@ -43,7 +43,7 @@ class StreamOptions(Struct):
 class JsonSchema(Struct):
     """`response_format.json_schema`."""
 
-    name: str | None = None
+    name: str
     schema: dict[str, Any] | None = None
     strict: bool | None = None
     description: str | None = None

@@ -93,8 +93,8 @@ def _check_prompt(prompt: str | list[Any]) -> None:
         raise _wrong("prompt", "must not be empty")
     if isinstance(prompt, str) or are_ids(prompt):
         return
-    if not all(one and (isinstance(one, str) or (isinstance(one, list) and are_ids(one))) for one in prompt):
-        raise _wrong("prompt", "is a text, token ids, or a list of either, none of them empty")
+    if not all(isinstance(one, str) or (one and isinstance(one, list) and are_ids(one)) for one in prompt):
+        raise _wrong("prompt", "is a text, token ids, or a list of either")
     if len({type(one) for one in prompt}) > 1:
         raise _wrong("prompt", "mixes texts and token ids")
     if len(prompt) > MAX_PROMPTS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from penstock.errors import ContextLengthError
+from penstock.errors import ContextLengthError, InvalidRequestError
 from penstock.request.body import Body
 from penstock.request.sampling import Sampling
 
@@ -12,8 +12,11 @@ from penstock.request.sampling import Sampling
 def fitted(chosen: Sampling, body: Body, prompt_tokens: int, context_tokens: int) -> Sampling:
     """`chosen` with no more tokens than the prompt leaves room for.
 
-    Raises ContextLengthError for a prompt that leaves none, and for a limit above the context itself.
+    Raises ContextLengthError for a prompt that leaves none, and for a limit above the context itself;
+    InvalidRequestError for a prompt without tokens.
     """
+    if not prompt_tokens:
+        raise InvalidRequestError("The prompt has no tokens.", param=body.prompt_field)
     limit = chosen.max_tokens
     if limit is not None and limit > context_tokens:
         raise ContextLengthError(

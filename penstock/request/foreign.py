@@ -1,7 +1,7 @@
 """Fields that other servers know and this one does not offer.
 
-What would change the answer's meaning is refused, unless it has the value that changes nothing. All else is ignored,
-and the client is told the names.
+What would change the answer's meaning is refused, unless it has the value that changes nothing. All else is ignored:
+what has no effect on an answer anywhere, and what nobody knows, whose names the client is told.
 """
 
 from __future__ import annotations
@@ -38,6 +38,28 @@ _REFUSED: dict[str, tuple[Any, ...]] = {
     "watermarking": (False,),
     "web_search_options": (),
 }
+#: Of vLLM and OpenAI too: what an answer does not depend on.
+HARMLESS = frozenset(
+    {
+        "length_penalty",
+        "metadata",
+        "mm_payload",
+        "prediction",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "request_id",
+        "return_mm_kwargs",
+        "return_token_offsets",
+        "routed_experts_prompt_start",
+        "safety_identifier",
+        "service_tier",
+        "session_id",
+        "spaces_between_special_tokens",
+        "store",
+        "stream_interval",
+        "user",
+    }
+)
 #: What to do instead, where there is something.
 _INSTEAD = {
     "chat_template": "the operator sets the template of a pool (`options.chat_template`)",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
-from penstock.json_body import field_fault, json_fault
+from penstock.json_body import decode_integral, field_fault, integral, json_fault
 from penstock.request.body import Api, ChatBody, CompletionBody
 from penstock.request.checks import check
-from penstock.request.foreign import check_foreign
+from penstock.request.foreign import HARMLESS, check_foreign
 
 _TYPES: dict[Api, type[ChatBody | CompletionBody]] = {Api.CHAT: ChatBody, Api.COMPLETION: CompletionBody}
 _DECODERS = {api: msgspec.json.Decoder(kind) for api, kind in _TYPES.items()}
@@ -31,8 +29,8 @@ def parse(api: Api, raw: bytes) -> ChatBody | CompletionBody:
 
 
 def ignored_fields(api: Api, raw: bytes) -> list[str]:
-    """The names in a checked body that mean nothing here, in the client's order."""
-    return list(_foreign(api, raw))
+    """The names in a checked body that mean nothing to anybody, in the client's order."""
+    return [name for name in _foreign(api, raw) if name not in HARMLESS]
 
 
 def _foreign(api: Api, raw: bytes) -> dict[str, msgspec.Raw]:
@@ -43,19 +41,10 @@ def _foreign(api: Api, raw: bytes) -> dict[str, msgspec.Raw]:
 
 def _decoded(api: Api, raw: bytes) -> ChatBody | CompletionBody:
     try:
-        return _DECODERS[api].decode(raw)
+        body = _DECODERS[api].decode(raw)
     except msgspec.ValidationError as error:
-        # JSON knows no difference between 5 and 5.0, and some languages write the latter.
-        if "got `float`" not in str(error):
-            raise
-        sent = msgspec.json.decode(raw)
-        return msgspec.convert({name: _integral(value) for name, value in sent.items()}, _TYPES[api])
-
-
-def _integral(value: Any) -> Any:
-    """A field's value with 5.0 as 5: of the field itself, or of a list of numbers."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, list) and value and isinstance(value[0], float | int):
-        return [_integral(one) for one in value]
-    return value
+        return decode_integral(raw, _TYPES[api], error)
+    if isinstance(body, CompletionBody):
+        # Its type says nothing of the numbers in it.
+        body.prompt = integral(body.prompt)
+    return body

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from penstock.conversation import Conversation, template_variables
-from penstock.errors import InvalidRequestError
+from penstock.errors import ContextLengthError
 from penstock.request.body import Body, ChatBody, CompletionBody
 
 #: Where a prompt is cut unless the request says otherwise: its end matters most.
@@ -32,12 +32,12 @@ def prompts(body: CompletionBody) -> Sequence[str | list[int]]:
 
 
 def truncated(prompt: Sequence[int], body: Body, context_tokens: int) -> Sequence[int]:
-    """The prompt cut to `truncate_prompt_tokens`, as vLLM cuts it. Raises InvalidRequestError."""
+    """The prompt cut to `truncate_prompt_tokens`, as vLLM cuts it. Raises ContextLengthError."""
     keep = body.truncate_prompt_tokens
     if keep is None:
         return prompt
     if keep > context_tokens:
-        raise InvalidRequestError(
+        raise ContextLengthError(
             f"truncate_prompt_tokens is above this model's context of {context_tokens} tokens.",
             param="truncate_prompt_tokens",
         )

@@ -99,6 +99,6 @@ def _constraint(body: Body) -> Constraint | None:
         return Constraint(name, getattr(outputs, name), "structured_outputs")
     if wanted is None or wanted.type == "text":
         return None
-    # An empty schema admits anything; what is asked for is an object.
-    schema = wanted.json_schema.schema if wanted.json_schema else None
-    return Constraint("json" if schema else "json_object", schema or True, "response_format")
+    if wanted.json_schema is None:
+        return Constraint("json_object", True, "response_format")  # noqa: FBT003 - the value of a field
+    return Constraint("json", wanted.json_schema.schema, "response_format")

@@ -81,12 +81,12 @@ async def test_a_rich_jobs_pieces_are_ready_chunks(hire: Hire, pool: Pool, ear: 
     assert json.loads(job.result.response) == {"id": f"chatcmpl-{held.job}", "tokens": 20}
 
 
-async def test_a_streamed_rich_job_needs_no_second_body(hire: Hire, pool: Pool) -> None:
+async def test_a_streamed_rich_job_has_a_whole_answer_too(hire: Hire, pool: Pool) -> None:
     instance = await hire(engine=RichSimulatedEngine(continues=True)).ready(pool)
     raw = json.dumps({**json.loads(RAW), "stream": True}).encode()
     job = await ended(pool, (await pool.assigned(instance, body=raw, is_rich=True)).job)
     assert job.result is not None
-    assert job.result.response == b""
+    assert json.loads(job.result.response)["id"] == f"chatcmpl-{job.id}"
 
 
 @pytest.mark.parametrize("continues", [True, False], ids=["continued", "anew"])

@@ -30,4 +30,4 @@ def _finish(output: Output, raw: EngineCoreOutput) -> None:
     if raw.finish_reason == FinishReason.STOP and raw.new_token_ids:
         output.stop_token = raw.new_token_ids[-1]
     elif output.finish is Finish.ERROR:
-        output.error = "vLLM reported an internal error for this request."
+        output.error = "The engine failed on this request."

@@ -30,12 +30,12 @@ class Rendered(OnlineRenderer):
     async def preprocess_chat(
         self, request: ChatCompletionRequest, messages: list[Any], *args: Any, **kwargs: Any
     ) -> tuple[list[Any], list[EngineInput]]:
-        """A chat's prompt; of the conversation, serving reads the last message only, to echo it."""
+        """A chat's prompt; the conversation is what serving was given of it."""
         echo, request.echo = request.echo, False
         request.kv_transfer_params = {_GIVEN: list(self.prompts[0].ids)}
         _, inputs = await super().preprocess_chat(request, [], *args, **kwargs)
         request.echo, request.kv_transfer_params = echo, None
-        return [{**messages[-1], "content": _text(messages[-1].get("content"))}], inputs
+        return messages, inputs
 
     def _make_request_with_harmony(self, *_: Any, **__: Any) -> tuple[list[Any], list[EngineInput]]:
         """The prompt of a chat with gpt-oss, which vLLM renders by another library."""
@@ -44,10 +44,3 @@ class Rendered(OnlineRenderer):
     async def preprocess_completion(self, *_: Any, **__: Any) -> list[EngineInput]:
         """A completion's prompts."""
         return [tokens_input(list(prompt.ids), prompt=prompt.text) for prompt in self.prompts]
-
-
-def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    parts = [part if isinstance(part, str) else part.get("text") for part in content or ()]
-    return "\n".join(part for part in parts if part)

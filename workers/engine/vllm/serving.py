@@ -19,6 +19,8 @@ from vllm.entrypoints.openai.models.serving import OpenAIServingModels
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.outputs import RequestOutput
 
+from penstock.chat_content import as_text
+from penstock.chat_messages import prepared
 from penstock.request import ChatBody, CompletionBody, sampling
 from workers.engine.rich import RichRequest
 from workers.engine.vllm import forced_tools
@@ -33,6 +35,7 @@ from workers.engine.vllm.settings import VllmSettings
 _MODEL = "model"
 #: Fields that have had their effect on the prompt, which vLLM is given.
 _RENDERED = (
+    "add_generation_prompt",
     "add_special_tokens",
     "chat_template_kwargs",
     "continue_final_message",
@@ -147,6 +150,9 @@ def _parsed(body: ChatBody | CompletionBody, *, stream: bool) -> ChatCompletionR
         sent |= {"temperature": 1.0, "top_k": 1, "top_p": 1.0, "min_p": 0.0}
     sent |= {"model": _MODEL, "stream": stream}
     if isinstance(body, ChatBody):
+        # Of the conversation, serving reads the last message only, to echo it.
+        (last,) = prepared(body.messages[-1:])
+        sent["messages"] = [{"role": last["role"], "content": as_text(last["content"])}]
         return ChatCompletionRequest.model_validate(sent)
     return CompletionRequest.model_validate(sent)
 
