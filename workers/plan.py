@@ -10,7 +10,7 @@ from msgspec import Struct
 from penstock import request
 from penstock.errors import InvalidRequestError
 from penstock.job import JobClass
-from penstock.request import Api, ChatBody
+from penstock.request import Api, ChatBody, CompletionBody
 from workers.answer import Answer, PlainAnswer, RichAnswer
 from workers.engine.base import Finish, Generation
 from workers.engine.rich import Prompt, RichEngine, RichRequest
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from penstock.broker.holding import Claimed
-    from penstock.request import CompletionBody, Sampling
+    from penstock.request import Sampling
     from penstock.tokenizer import Tokenizer
     from workers.engine.base import Engine
 
@@ -71,7 +71,10 @@ def prompts(body: Body, engine: Engine) -> list[Prompt]:
     else:
         found = [_continued(given, body, tokenizer) for given in request.prompts(body)]
     request.check_vocabulary(body, [prompt.ids for prompt in found], engine.vocabulary_tokens)
-    return [Prompt(request.truncated(prompt.ids, body, engine.context_tokens), prompt.text) for prompt in found]
+    if body.truncate_prompt_tokens is None:
+        return found
+    begin = tokenizer.encode("") if isinstance(body, CompletionBody) and body.add_special_tokens else ()
+    return [Prompt(request.truncated(prompt.ids, body, engine.context_tokens, begin), prompt.text) for prompt in found]
 
 
 def _plain(claimed: Claimed, body: Body, id_: str, engine: Engine, trace: dict[str, str]) -> Plan:

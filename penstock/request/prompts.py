@@ -31,8 +31,11 @@ def prompts(body: CompletionBody) -> Sequence[str | list[int]]:
     return [given] if isinstance(given, str) or isinstance(given[0], int) else given
 
 
-def truncated(prompt: Sequence[int], body: Body, context_tokens: int) -> Sequence[int]:
-    """The prompt cut to `truncate_prompt_tokens`, as vLLM cuts it. Raises ContextLengthError."""
+def truncated(prompt: Sequence[int], body: Body, context_tokens: int, begin: Sequence[int] = ()) -> Sequence[int]:
+    """The prompt cut to `truncate_prompt_tokens`, as vLLM cuts it. Raises ContextLengthError.
+
+    Of a text that `begin` was put in front of, the text is cut, unless the request names the side: then all of it is.
+    """
     keep = body.truncate_prompt_tokens
     if keep is None:
         return prompt
@@ -46,4 +49,6 @@ def truncated(prompt: Sequence[int], body: Body, context_tokens: int) -> Sequenc
         keep = context_tokens - 1
     if len(prompt) <= keep:
         return prompt
+    if body.truncation_side is None and len(begin) <= keep and list(prompt[: len(begin)]) == list(begin):
+        return [*begin, *prompt[len(prompt) - keep + len(begin) :]]
     return prompt[len(prompt) - keep :] if (body.truncation_side or _SIDE) == "left" else prompt[:keep]

@@ -149,12 +149,17 @@ def _parsed(body: ChatBody | CompletionBody, *, stream: bool) -> ChatCompletionR
         # vLLM refuses several choices of the likeliest tokens, which are all alike; among one it has no choice either.
         sent |= {"temperature": 1.0, "top_k": 1, "top_p": 1.0, "min_p": 0.0}
     sent |= {"model": _MODEL, "stream": stream}
+    # Checked with the stream that all answers are written as, where there is no place for them.
+    prompt_logprobs = sent.pop("prompt_logprobs", None)
+    kind: type[ChatCompletionRequest | CompletionRequest] = CompletionRequest
     if isinstance(body, ChatBody):
+        kind = ChatCompletionRequest
         # Of the conversation, serving reads the last message only, to echo it.
         (last,) = prepared(body.messages[-1:])
         sent["messages"] = [{"role": last["role"], "content": as_text(last["content"])}]
-        return ChatCompletionRequest.model_validate(sent)
-    return CompletionRequest.model_validate(sent)
+    parsed = kind.model_validate(sent)
+    parsed.prompt_logprobs = prompt_logprobs
+    return parsed
 
 
 def grammar_field(body: ChatBody | CompletionBody) -> str | None:
