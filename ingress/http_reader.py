@@ -5,25 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import httptools
-import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from ingress.exchange import REQUEST_ID_HEADER, new_request_id
 from ingress.half_close import HalfClose
+from ingress.http_fault import check_version, error_of, last_answer
 from ingress.meter import Meter
 from ingress.upgrade import body_parser
-from penstock.errors import (
-    ApiError,
-    HeadersTooLargeError,
-    HttpVersionError,
-    InvalidRequestError,
-    RequestTimeoutError,
-    UnimplementedError,
-)
+from penstock.errors import ApiError, HeadersTooLargeError, RequestTimeoutError, UnimplementedError
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -34,10 +25,6 @@ if TYPE_CHECKING:
 _PATIENCE_BODIES = 4
 #: How long a client may go on sending after the last answer: a reset would take that from it.
 _LINGER_S = 1.0
-_VERSIONS = frozenset({"1.0", "1.1"})
-_SPEAK = "Ask in HTTP/1.1 or HTTP/1.0."
-#: What the parser says of HTTP/2's first bytes.
-_PREFACE = "Pause on PRI/Upgrade"
 _PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
 
 
@@ -133,7 +120,7 @@ class HttpReader(HttpToolsProtocol):
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
-            self.refuse(_fault(error))
+            self.refuse(error_of(error))
             return
         if meter is self._meter:
             meter.raw += len(data)
@@ -168,10 +155,7 @@ class HttpReader(HttpToolsProtocol):
         self._meter.is_in_head = False
         self._stop_timer()
         version = self.parser.get_http_version()
-        if version == "0.9":
-            raise InvalidRequestError("This is not valid HTTP/1.1: the request line names no version.")
-        if version not in _VERSIONS:
-            raise HttpVersionError(_SPEAK)
+        check_version(version)
         if version == "1.0":
             self.expect_100_continue = False
         if not self.url.startswith(b"/"):
@@ -248,17 +232,7 @@ class HttpReader(HttpToolsProtocol):
         self._part(error)
 
     def _part(self, error: ApiError) -> None:
-        body = msgspec.json.encode(error.body)
-        status = HTTPStatus(error.status)
-        fields = [
-            *self.server_state.default_headers,
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"connection", b"close"),
-            (REQUEST_ID_HEADER.encode(), new_request_id().encode()),
-        ]
-        head = b"".join(b"%b: %b\r\n" % field for field in fields)
-        self.transport.write(b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, status.phrase.encode(), head, body))
+        self.transport.write(last_answer(error, self.server_state.default_headers))
         self._leave()
 
     def _leave(self) -> None:
@@ -318,17 +292,3 @@ class HttpReader(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _fault(error: httptools.HttpParserError) -> ApiError:
-    """What the client is told of a parser's complaint; what a callback raised comes wrapped."""
-    own = error.__context__
-    if isinstance(own, ApiError):
-        return own
-    if isinstance(own, httptools.HttpParserInvalidURLError):
-        return InvalidRequestError("The request's target is neither a path nor an http URL.")
-    if own is not None:
-        raise own
-    if str(error) == _PREFACE:
-        return HttpVersionError(_SPEAK)
-    return InvalidRequestError(f"This is not valid HTTP/1.1: {error}.")
