@@ -144,14 +144,15 @@ class HttpReader(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Bound head and trailers; trailers tell us nothing (RFC 9110, 6.5.1: they must not be taken for the head)."""
         meter = self._meter
-        meter.field(name, value)
-        if meter.is_over:
+        if not meter.field(name, value):
             raise self._too_large()
         if meter.is_in_head:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head came in time."""
+        if self._meter.head > self.limits.max_header_bytes:
+            raise self._too_large()
         self._meter.is_in_head = False
         self._stop_timer()
         version = self.parser.get_http_version()

@@ -68,6 +68,7 @@ CASES = [
     Case("6585-5 a head that is too large and does not end", GET + b"X: " + b"y" * 70_000, (431,), END),
     Case("6585-5 many small fields", GET + b"X: y\r\n" * 12_000 + b"\r\n", (431,), END),
     Case("9110-4.1 a target that is too long", GET.replace(b"/health", b"/" + b"y" * 70_000) + b"\r\n", (431,), END),
+    Case("9110-4.1 nothing but a target that is too long", b"GET /" + b"y" * 70_000 + b" HTTP/1.0\r\n\r\n", (431,), END),
     # RFC 9112, 6: body.
     Case("9112-6.2 a body with its length", SIZED + b"\r\n" + BODY, (200,)),
     Case("9112-6.2 a body of 120 kB", POST + b'Content-Length: 120015\r\n\r\n{"prompt":"hi' + b"i" * 120_000 + b'"}', (200,)),
