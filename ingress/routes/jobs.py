@@ -38,7 +38,7 @@ async def cancel(request: Request, job_id: str) -> Response:
     return json_response(request, job_object(await _job(request, job_id)))
 
 
-@router.get("/events")
+@router.api_route("/events", methods=["GET", "HEAD"])
 async def events(request: Request, job_id: str) -> Response:
     """The chunks of the job's answer, each with an id; goes on after `Last-Event-ID`, or after `?after=`.
 
@@ -50,6 +50,8 @@ async def events(request: Request, job_id: str) -> Response:
     base = after.tokens if after else 0
     if job.result is not None and base > len(job.result.generated.tokens):
         raise InvalidRequestError("The job ended before that event.", param="after")
+    if request.method == "HEAD":
+        return Response(headers={**exchange.headers, **STREAM_HEADERS})
     chunks = chunks_of(job, parse(job.api, job.body), job.created_ms // 1000)
     stream = Stream(
         job.id,
@@ -64,13 +66,6 @@ async def events(request: Request, job_id: str) -> Response:
         context.relay.remove(stream)
         raise
     return EventsAnswer(context, exchange, stream, NumberedEvents(chunks, after))
-
-
-@router.head("/events")
-async def events_head(request: Request, job_id: str) -> Response:
-    """What `events` would begin with."""
-    await _job(request, job_id)
-    return Response(headers={**Exchange.of(request).headers, **STREAM_HEADERS})
 
 
 def _position(request: Request) -> Position | None:
