@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from penstock.errors import ApiError
@@ -22,7 +21,6 @@ from ingress.exchange import REQUEST_ID_HEADER, Exchange, client_request_id
 #: What servers log for a client that went away before its answer.
 _CLIENT_GONE = 499
 _REQUEST_ID = REQUEST_ID_HEADER.encode()
-_NOTHING = nullcontext()
 
 log = logs.get()
 
@@ -40,6 +38,9 @@ class Observed:
             return
         exchange = Exchange(client_request_id=client_request_id(scope["headers"]))
         exchange.enter(scope)
+        if exchange.client_request_id:
+            # The task is the request's own.
+            logs.bind(client_request_id=exchange.client_request_id)
 
         async def noting_status(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -49,8 +50,7 @@ class Observed:
             await send(message)
 
         try:
-            with _named_in_logs(exchange):
-                await self.app(scope, receive, noting_status)
+            await self.app(scope, receive, noting_status)
         except Exception:
             exchange.status = ApiError.status
             raise
@@ -61,11 +61,6 @@ class Observed:
                 if exchange.client_request_id:
                     exchange.span.set({spans.CLIENT_REQUEST_ID: exchange.client_request_id})
                 exchange.span.end(exchange.error)
-
-
-def _named_in_logs(exchange: Exchange) -> AbstractContextManager[object]:
-    name = exchange.client_request_id
-    return logs.bound(client_request_id=name) if name else _NOTHING
 
 
 def note_first_token(exchange: Exchange) -> None:

@@ -38,7 +38,7 @@ def require_json(request: Request) -> None:
 
     A web page may have a browser send anything else to any server without asking that first.
     """
-    declared = request.headers.get("content-type", "")
+    declared = _fields(request).get(b"content-type", b"").decode("latin-1")
     if declared != _JSON and not _is_json(declared):
         told = f"not {declared[:100]!r}" if declared else "and has to say so"
         raise UnsupportedMediaTypeError(f"The request body is JSON in UTF-8, {told}: send `content-type: {_JSON}`.")
@@ -49,9 +49,9 @@ async def read_body(request: Request, limits: IngressSettings) -> bytes:
 
     Raises UnsupportedCodingError, BodyTooLargeError, RequestTimeoutError, InvalidRequestError, ClientDisconnect.
     """
-    window = window_of(request.headers.get("content-encoding", ""))
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limits.max_body_bytes:
+    fields = _fields(request)
+    window = window_of(fields.get(b"content-encoding", b"").decode("latin-1"))
+    if int(fields.get(b"content-length", 0)) > limits.max_body_bytes:
         raise _too_large(limits)
     raw = await _read_in_time(request, limits)
     if window is None:
@@ -85,6 +85,11 @@ async def _read(request: Request, limits: IngressSettings) -> bytes:
             raise _too_large(limits)
         parts.append(part)
     return b"".join(parts)
+
+
+def _fields(request: Request) -> dict[bytes, bytes]:
+    """By name; in one go, where `Headers` would go through all of them for each."""
+    return dict(request.scope["headers"])
 
 
 def _is_json(declared: str) -> bool:

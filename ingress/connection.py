@@ -100,11 +100,11 @@ class Connection(HttpReader):
         if front is None:
             yield
             return
-        front.transport = held  # type: ignore[assignment]
+        own, front.transport = front.transport, held  # type: ignore[assignment]
         try:
             yield
         finally:
-            front.transport = self.transport
+            front.transport = own
             self._held_head = bytes(held.written)
 
     def release_head(self) -> None:

@@ -14,7 +14,7 @@ from penstock.errors import (
     ExpectationError,
     InvalidRequestError,
     MisdirectedRequestError,
-    TransferCodingError,
+    UnimplementedError,
 )
 from penstock.settings import is_loopback
 
@@ -92,7 +92,7 @@ def _wrong(name: bytes, value: bytes, version: str) -> ApiError | None:
         if version == "1.0":
             return InvalidRequestError("HTTP/1.0 knows no Transfer-Encoding.")
         if value.lower() != b"chunked":
-            return TransferCodingError("The only Transfer-Encoding that can be undone is chunked.")
+            return UnimplementedError("The only Transfer-Encoding that can be undone is chunked.")
     return None
 
 

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from http import HTTPStatus
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import httptools
-import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from ingress.exchange import REQUEST_ID_HEADER, new_request_id
 from ingress.half_close import HalfClose
+from ingress.http_fault import check_version, error_of, last_answer
 from ingress.meter import Meter
 from ingress.upgrade import body_parser
-from penstock.errors import (
-    ApiError,
-    HeadersTooLargeError,
-    HttpVersionError,
-    InvalidRequestError,
-    RequestTimeoutError,
-)
+from penstock.errors import ApiError, HeadersTooLargeError, RequestTimeoutError, UnimplementedError
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -30,10 +23,18 @@ if TYPE_CHECKING:
 
 #: A client that goes on sending a body which was refused is cut off after this many times the limit.
 _PATIENCE_BODIES = 4
-#: How long a client that was refused may go on sending before it is cut off: a reset would take our words from it.
+#: How long a client may go on sending after the last answer: a reset would take that from it.
 _LINGER_S = 1.0
-_VERSIONS = frozenset({"1.0", "1.1"})
 _PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
+
+
+class _Leaving:
+    """A transport as uvicorn's cycle needs one, that takes leave instead of closing."""
+
+    def __init__(self, transport: asyncio.Transport, leave: Callable[[], None]) -> None:
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self.close = leave
 
 
 class HttpReader(HttpToolsProtocol):
@@ -80,6 +81,7 @@ class HttpReader(HttpToolsProtocol):
         super().connection_made(transport)  # type: ignore[arg-type]
         own: socket.socket = transport.get_extra_info("socket")
         self._socket = socket.socket(own.family, own.type, own.proto, own.fileno())
+        self._leaving: Any = _Leaving(self.transport, self._leave)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -97,7 +99,7 @@ class HttpReader(HttpToolsProtocol):
         self._socket.detach()
         # They lead back here: without the loop all this is freed at once, and not by a collector that stops the tokens.
         self.front = self._half_close = None
-        del self.scope, self.cycle
+        del self.scope, self.cycle, self._leaving
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Whether to go on writing: a client that sent whole requests and no more may still read."""
@@ -112,13 +114,13 @@ class HttpReader(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse, and bound what the parser does not show because it is not complete."""
         self._unset_keepalive_if_required()
-        if self._last_word is not None:
+        if self._last_word is not None or self._is_parting:
             return
         meter = self._meter
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
-            self.refuse(_fault(error))
+            self.refuse(error_of(error))
             return
         if meter is self._meter:
             meter.raw += len(data)
@@ -142,24 +144,25 @@ class HttpReader(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Bound head and trailers; trailers tell us nothing (RFC 9110, 6.5.1: they must not be taken for the head)."""
         meter = self._meter
-        meter.field(name, value)
-        if meter.is_over:
+        if not meter.field(name, value):
             raise self._too_large()
         if meter.is_in_head:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head came in time."""
+        if self._meter.head > self.limits.max_header_bytes:
+            raise self._too_large()
         self._meter.is_in_head = False
         self._stop_timer()
         version = self.parser.get_http_version()
-        if version not in _VERSIONS:
-            raise HttpVersionError("Ask in HTTP/1.1 or HTTP/1.0.")
+        check_version(version)
         if version == "1.0":
             self.expect_100_continue = False
         if not self.url.startswith(b"/"):
             self._take_absolute_form()
         super().on_headers_complete()
+        self.cycle.transport = self._leaving
 
     def on_chunk_header(self) -> None:
         """Count it."""
@@ -186,6 +189,8 @@ class HttpReader(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Begin the next answer; where there is none, say what is left to say, or leave with a client that reads on."""
+        if self._is_parting:
+            return
         super().on_response_complete()
         if self.transport.is_closing() or self.front is None or not self.front.response_complete:
             return
@@ -195,7 +200,7 @@ class HttpReader(HttpToolsProtocol):
             self.transport.close()
 
     def shutdown(self) -> None:
-        """Let who was refused go."""
+        """Let go who has had its last answer."""
         if self._is_parting:
             self.transport.close()
         else:
@@ -221,25 +226,25 @@ class HttpReader(HttpToolsProtocol):
             front.disconnected = True
             front.message_event.set()
             if front.response_started:
-                self.transport.close()
+                self._leave()
                 return
         elif front is not None and not front.response_complete:
             return
         self._part(error)
 
     def _part(self, error: ApiError) -> None:
+        self.transport.write(last_answer(error, self.server_state.default_headers))
+        self._leave()
+
+    def _leave(self) -> None:
+        """Say no more and hear no more, but let the client read: to close while it still sends would be a reset."""
+        if self._is_parting or self.transport.is_closing():
+            return
         self._is_parting = True
-        body = msgspec.json.encode(error.body)
-        status = HTTPStatus(error.status)
-        fields = [
-            *self.server_state.default_headers,
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"connection", b"close"),
-            (REQUEST_ID_HEADER.encode(), new_request_id().encode()),
-        ]
-        head = b"".join(b"%b: %b\r\n" % field for field in fields)
-        self.transport.write(b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, status.phrase.encode(), head, body))
+        self._stop_timer()
+        if self._half_close is not None:
+            self.transport.close()
+            return
         self.transport.write_eof()
         self.flow.resume_reading()
         self._timer = self.loop.call_later(_LINGER_S, self.transport.close)
@@ -259,6 +264,8 @@ class HttpReader(HttpToolsProtocol):
 
     def _take_absolute_form(self) -> None:
         """The target names the host then, whatever the field says (RFC 9112, 3.2.2)."""
+        if self.parser.get_method() == b"CONNECT":
+            raise UnimplementedError("This server is no proxy.")
         target = httptools.parse_url(self.url)
         if target.host:
             port = b":%d" % target.port if target.port else b""
@@ -286,15 +293,3 @@ class HttpReader(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _fault(error: httptools.HttpParserError) -> ApiError:
-    """What the client is told of a parser's complaint; what a callback raised comes wrapped."""
-    own = error.__context__
-    if isinstance(own, ApiError):
-        return own
-    if isinstance(own, httptools.HttpParserInvalidURLError):
-        return InvalidRequestError("The request's target is neither a path nor an http URL.")
-    if own is not None:
-        raise own
-    return InvalidRequestError(f"This is not valid HTTP/1.1: {error}.")

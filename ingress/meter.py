@@ -32,18 +32,17 @@ class Meter:
         self.chunks = 0
         self.trailers = 0
 
-    def field(self, name: bytes, value: bytes) -> None:
-        """A field of the head or of the trailers is complete."""
+    def field(self, name: bytes, value: bytes) -> bool:
+        """A field of the head or of the trailers is complete; returns whether there is room for it."""
         size = len(name) + len(value) + _FIELD_BYTES
         if self.is_in_head:
             self.head += size
-        else:
-            self.trailers += size
+            return self.head <= self._limit
+        self.trailers += size
+        return self.trailers <= self._limit
 
     @property
     def is_over(self) -> bool:
-        """Whether the head is too large, or what comes with the body besides content."""
-        if self.head > self._limit or self.trailers > self._limit:
-            return True
+        """Whether what was read is too large, besides content and complete fields."""
         known = 0 if self.is_in_head else self.head + self.body + self.chunks * _CHUNK_BYTES
         return self.raw - known > self._limit

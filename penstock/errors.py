@@ -157,12 +157,12 @@ class MisdirectedRequestError(ApiError):
     code = "misdirected_request"
 
 
-class TransferCodingError(ApiError):
-    """The body is transferred in a way that nobody here undoes."""
+class UnimplementedError(ApiError):
+    """A part of HTTP that nobody here does."""
 
     status = 501
     type = "invalid_request_error"
-    code = "unsupported_transfer_encoding"
+    code = "not_implemented"
 
 
 class HttpVersionError(ApiError):

@@ -10,7 +10,7 @@ from msgspec import Struct
 from penstock import request
 from penstock.errors import InvalidRequestError
 from penstock.job import JobClass
-from penstock.request import Api, ChatBody, CompletionBody
+from penstock.request import Api, ChatBody
 from workers.answer import Answer, PlainAnswer, RichAnswer
 from workers.engine.base import Finish, Generation
 from workers.engine.rich import Prompt, RichEngine, RichRequest
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from penstock.broker.holding import Claimed
-    from penstock.request import Sampling
+    from penstock.request import CompletionBody, Sampling
     from penstock.tokenizer import Tokenizer
     from workers.engine.base import Engine
 
@@ -67,14 +67,12 @@ def prompts(body: Body, engine: Engine) -> list[Prompt]:
     """What the model is to continue, the same for plain answers and rich ones. Raises InvalidRequestError."""
     tokenizer = engine.tokenizer
     if isinstance(body, ChatBody):
-        found = [Prompt(tokenizer.chat(request.conversation(body)))]
+        ids = tokenizer.chat(request.conversation(body))
+        found = [Prompt(request.truncated(ids, body, engine.context_tokens))]
     else:
-        found = [_continued(given, body, tokenizer) for given in request.prompts(body)]
+        found = [_continued(given, body, engine) for given in request.prompts(body)]
     request.check_vocabulary(body, [prompt.ids for prompt in found], engine.vocabulary_tokens)
-    if body.truncate_prompt_tokens is None:
-        return found
-    begin = tokenizer.encode("") if isinstance(body, CompletionBody) and body.add_special_tokens else ()
-    return [Prompt(request.truncated(prompt.ids, body, engine.context_tokens, begin), prompt.text) for prompt in found]
+    return found
 
 
 def _plain(claimed: Claimed, body: Body, id_: str, engine: Engine, trace: dict[str, str]) -> Plan:
@@ -129,11 +127,15 @@ def _retrace(claimed: Claimed, separator: str = "") -> Retrace | None:
     return Retrace(claimed.prefix, separator=separator) if claimed.prefix.tokens else None
 
 
-def _continued(given: str | list[int], body: CompletionBody, tokenizer: Tokenizer) -> Prompt:
+def _continued(given: str | list[int], body: CompletionBody, engine: Engine) -> Prompt:
+    tokenizer = engine.tokenizer
     if isinstance(given, str):
-        return Prompt(tokenizer.encode(given, special=body.add_special_tokens), given)
+        ids = tokenizer.encode(given, special=body.add_special_tokens)
+        begin = tokenizer.encode("", special=body.add_special_tokens)
+        return Prompt(request.truncated(ids, body, engine.context_tokens, begin), given)
+    ids = request.truncated(given, body, engine.context_tokens)
     # What `echo` would show of it.
-    return Prompt(given, tokenizer.decode(given, skip_special=False) if body.echo else None)
+    return Prompt(ids, tokenizer.decode(ids, skip_special=False) if body.echo else None)
 
 
 def _finish_of(done: Sequence[int], sampling: Sampling, tokenizer: Tokenizer) -> Finish | None:

@@ -38,7 +38,7 @@ async def cancel(request: Request, job_id: str) -> Response:
     return json_response(request, job_object(await _job(request, job_id)))
 
 
-@router.get("/events")
+@router.api_route("/events", methods=["GET", "HEAD"])
 async def events(request: Request, job_id: str) -> Response:
     """The chunks of the job's answer, each with an id; goes on after `Last-Event-ID`, or after `?after=`.
 
@@ -51,6 +51,8 @@ async def events(request: Request, job_id: str) -> Response:
     body = parse(job.api, job.body)
     if after is not None:
         check_position(after, job, body)
+    if request.method == "HEAD":
+        return Response(headers={**exchange.headers, **STREAM_HEADERS})
     chunks = chunks_of(job, body, job.created_ms // 1000)
     stream = Stream(
         job.id,
@@ -66,13 +68,6 @@ async def events(request: Request, job_id: str) -> Response:
         context.relay.remove(stream)
         raise
     return EventsAnswer(context, exchange, stream, NumberedEvents(chunks, after, job.run), is_kept=job.is_kept)
-
-
-@router.head("/events")
-async def events_head(request: Request, job_id: str) -> Response:
-    """What `events` would begin with."""
-    await _job(request, job_id)
-    return Response(headers={**Exchange.of(request).headers, **STREAM_HEADERS})
 
 
 def _position(request: Request) -> Position | None:

@@ -113,7 +113,6 @@ class Body(Struct, kw_only=True):
     truncate_prompt_tokens: Ranked | None = None
     truncation_side: Literal["left", "right"] | None = None
     prompt_logprobs: Annotated[int, Meta(ge=-1, le=MAX_LOGPROBS)] | None = None
-    logprob_token_ids: Annotated[list[TokenId], Meta(min_length=1, max_length=128)] | None = None
     return_token_ids: bool | None = None
     return_tokens_as_token_ids: bool | None = None
 

@@ -72,8 +72,6 @@ def _check_chat(body: ChatBody) -> None:
     check_tools(body)
     if body.top_logprobs and not body.logprobs:
         raise _wrong("top_logprobs", "needs logprobs to be true")
-    if body.logprob_token_ids and not body.logprobs:
-        raise _wrong("logprob_token_ids", "needs logprobs to be true")
 
 
 def _check_completion(body: CompletionBody) -> None:
@@ -82,10 +80,6 @@ def _check_completion(body: CompletionBody) -> None:
         raise _wrong("suffix", "is not offered: this endpoint only continues a prompt")
     if body.best_of is not None and body.best_of != (body.n or 1):
         raise _wrong("best_of", "must be equal to n: choosing among more answers is not offered")
-    if body.logprob_token_ids and body.logprobs is None:
-        raise _wrong("logprob_token_ids", "needs logprobs")
-    if body.logprob_token_ids and body.echo and body.max_tokens == 0:
-        raise _wrong("logprob_token_ids", "is of generated tokens, and max_tokens is 0")
 
 
 def _check_prompt(prompt: str | list[Any]) -> None:

@@ -25,6 +25,8 @@ _REFUSED: dict[str, tuple[Any, ...]] = {
     "functions": ([],),
     "kv_transfer_params": ({},),
     "logits_processors": ([],),
+    # The engine would give them to the requests that run beside it too.
+    "logprob_token_ids": ([],),
     "media_io_kwargs": ({},),
     "mm_processor_kwargs": ({},),
     "modalities": (["text"], []),

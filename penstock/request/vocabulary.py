@@ -13,7 +13,7 @@ def check_vocabulary(body: Body, prompts: Sequence[Sequence[int]], vocabulary_to
     if not isinstance(body, ChatBody):
         for prompt in prompts:
             _check("prompt", prompt, vocabulary_tokens)
-    for field in ("stop_token_ids", "allowed_token_ids", "logprob_token_ids"):
+    for field in ("stop_token_ids", "allowed_token_ids"):
         _check(field, getattr(body, field) or (), vocabulary_tokens)
     _check("logit_bias", map(int, body.logit_bias or ()), vocabulary_tokens)
 

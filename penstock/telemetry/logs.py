@@ -50,6 +50,11 @@ def bound(**fields: Any) -> AbstractContextManager[Any]:
     return structlog.contextvars.bound_contextvars(**fields)
 
 
+def bind(**fields: Any) -> None:
+    """From here on every event of this task carries the fields."""
+    structlog.contextvars.bind_contextvars(**fields)
+
+
 def _renderers(log_format: LogFormat) -> list[Processor]:
     if log_format is LogFormat.CONSOLE:
         return [

@@ -77,6 +77,7 @@ class Serving:
             "reasoning_parser": settings.reasoning_parser or "",
         }
         forced_tools.register()
+        self._reasons = settings.reasoning_parser is not None
         self._renderer = Rendered(core.config.model_config, core.renderer, **common)
         self._tokenizer = core.renderer.tokenizer
         usage: dict[str, Any] = {"enable_prompt_tokens_details": True}
@@ -94,7 +95,7 @@ class Serving:
         feed: Feed[Numbered] = Feed()
         capture = Capture([_unnumbered(feed)])
         with client_faults(grammar_field(request.body)):
-            parsed = _parsed(request.body, stream=True)
+            parsed = self._parsed(request.body, stream=True)
             events = await self._call(parsed, capture, request)
             if isinstance(parsed, CompletionRequest):
                 # What it returned would merge its prompts by tasks, which nobody could drive by hand.
@@ -104,9 +105,16 @@ class Serving:
     async def respond(self, request: RichRequest, outputs: Sequence[RequestOutput]) -> str:
         """The body of a response that is not streamed, from all that came out per prompt. Raises EngineFailedError."""
         capture = Capture([_once(output) for output in outputs])
-        response = await self._call(_parsed(request.body, stream=False), capture, request)
+        response = await self._call(self._parsed(request.body, stream=False), capture, request)
         body: str = response.model_dump_json()
         return body
+
+    def _parsed(self, body: ChatBody | CompletionBody, *, stream: bool) -> ChatCompletionRequest | CompletionRequest:
+        parsed = _parsed(body, stream=stream)
+        if isinstance(parsed, ChatCompletionRequest) and not self._reasons:
+            # It would hide what is no reasoning, and log probabilities with it.
+            parsed.include_reasoning = True
+        return parsed
 
     async def _call(
         self, parsed: ChatCompletionRequest | CompletionRequest, capture: Capture, request: RichRequest
@@ -156,7 +164,9 @@ def _parsed(body: ChatBody | CompletionBody, *, stream: bool) -> ChatCompletionR
         kind = ChatCompletionRequest
         # Of the conversation, serving reads the last message only, to echo it.
         (last,) = prepared(body.messages[-1:])
-        sent["messages"] = [{"role": last["role"], "content": as_text(last["content"])}]
+        # Where no new message begins, the answer goes on with it, whosever it is.
+        role = last["role"] if body.add_generation_prompt else "assistant"
+        sent["messages"] = [{"role": role, "content": as_text(last["content"])}]
     parsed = kind.model_validate(sent)
     parsed.prompt_logprobs = prompt_logprobs
     return parsed

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from ingress.meter import Meter
+
+
+def test_a_body_is_no_head_however_it_comes() -> None:
+    meter = Meter(1000)
+    assert meter.field(b"host", b"x" * 900)
+    meter.is_in_head = False
+    meter.body = 100_000
+    meter.raw = 100_900
+    assert not meter.is_over
+
+
+def test_a_head_is_bounded_by_its_fields_and_by_what_is_not_complete() -> None:
+    complete, partial = Meter(1000), Meter(1000)
+    partial.raw = 1001
+
+    assert not complete.field(b"host", b"x" * 1000)
+    assert partial.is_over
+
+
+def test_small_chunks_are_no_trailers() -> None:
+    meter = Meter(1000)
+    meter.is_in_head = False
+    meter.body = meter.chunks = 10_000
+    meter.raw = meter.head + 6 * 10_000
+    assert not meter.is_over
+
+
+def test_extensions_and_trailers_are_bounded() -> None:
+    endless, trailing = Meter(1000), Meter(1000)
+    endless.is_in_head = trailing.is_in_head = False
+    endless.chunks, endless.raw = 1, 2000
+
+    assert endless.is_over
+    assert not all(trailing.field(b"name", b"value") for _ in range(100))
