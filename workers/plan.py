@@ -130,9 +130,9 @@ def _retrace(claimed: Claimed, separator: str = "") -> Retrace | None:
 def _continued(given: str | list[int], body: CompletionBody, engine: Engine) -> Prompt:
     tokenizer = engine.tokenizer
     if isinstance(given, str):
-        ids = tokenizer.encode(given, special=body.add_special_tokens)
+        text = tokenizer.encode(given, special=body.add_special_tokens)
         begin = tokenizer.encode("", special=body.add_special_tokens)
-        return Prompt(request.truncated(ids, body, engine.context_tokens, begin), given)
+        return Prompt(request.truncated(text, body, engine.context_tokens, begin), given)
     ids = request.truncated(given, body, engine.context_tokens)
     # What `echo` would show of it.
     return Prompt(ids, tokenizer.decode(ids, skip_special=False) if body.echo else None)

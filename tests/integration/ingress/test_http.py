@@ -77,7 +77,7 @@ async def test_who_sends_no_more_and_leaves_later_cancels_its_job(ingress: Servi
     await worker.say(hand, "c")
 
     async with asyncio.timeout(2.0):
-        assert Cancel(hand.held.job) in await worker.controls()
+        assert Cancel(hand.held.job, hand.held.fence) in await worker.controls()
 
 
 async def test_a_client_of_http_1_0_that_leaves_cancels_its_job(
@@ -90,7 +90,7 @@ async def test_a_client_of_http_1_0_that_leaves_cancels_its_job(
     writer.close()
 
     async with asyncio.timeout(2.0):
-        assert Cancel(hand.held.job) in await worker.controls()
+        assert Cancel(hand.held.job, hand.held.fence) in await worker.controls()
 
 
 LEAVING: dict[str, bytes] = {
@@ -139,7 +139,7 @@ async def test_a_client_may_leave_in_the_answer_to_the_first_of_three(
     writer.close()
 
     async with asyncio.timeout(1.0):
-        assert Cancel(hand.held.job) in await worker.controls()
+        assert Cancel(hand.held.job, hand.held.fence) in await worker.controls()
     await until(lambda: no_task_runs(ingress))
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert not await worker.has_waiting()
