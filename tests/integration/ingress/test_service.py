@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from penstock.settings import ApiKey
+from ingress.tokenizers import max_model_len
+from penstock.settings import ApiKey, EngineName, PoolSettings
 from tests.integration.ingress.conftest import Serve
 from tests.integration.ingress.fake_worker import FakeWorker
 from tests.integration.ingress.serving import CHAT, begun
+from workers.engine.simulated import SimulatedSettings
+
+DEMO_MODEL = Path(__file__).parents[3] / "models" / "demo"
 
 KEYS = (ApiKey(name="one", tenant="ada", sha256=hashlib.sha256(b"sk-1").hexdigest()),)
 
@@ -22,6 +28,29 @@ async def test_the_models_are_listed(client: httpx.AsyncClient) -> None:
     assert listed == {"object": "list", "data": [one]}
     assert (one["id"], one["object"], one["owned_by"], one["max_model_len"]) == ("sim", "model", "penstock", 4096)
     assert (await client.get("/v1/models/gpt-5")).json()["error"]["code"] == "model_not_found"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, 2048),
+        ({"max_model_len": 512}, 512),
+        ({"engine_args": {"max_model_len": 256}}, 256),
+        ({"max_model_len": 512, "engine_args": {"max_model_len": 256}}, 256),
+    ],
+    ids=str,
+)
+def test_the_context_is_what_the_engine_is_told(options: dict[str, Any], expected: int) -> None:
+    pool = PoolSettings(engine=EngineName.VLLM, model=DEMO_MODEL, options=options)
+    assert max_model_len(pool) == expected
+    assert max_model_len(PoolSettings(engine=EngineName.SIMULATED)) == SimulatedSettings().max_model_len
+
+
+async def test_a_request_has_no_more_choices_than_a_worker_has_slots(client: httpx.AsyncClient) -> None:
+    error = (await client.post("/v1/chat/completions", json={**CHAT, "n": 100})).json()["error"]
+
+    assert (error["type"], error["param"]) == ("invalid_request_error", "n")
+    assert "slots" in error["message"]
 
 
 async def test_text_becomes_tokens_and_back(client: httpx.AsyncClient) -> None:

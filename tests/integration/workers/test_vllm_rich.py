@@ -177,6 +177,34 @@ async def test_a_named_tool_is_called_by_its_grammar(bench: Bench) -> None:
     assert isinstance(json.loads(call["function"]["arguments"])["warm"], bool)
 
 
+async def test_a_pool_without_a_tool_parser_calls_what_is_demanded() -> None:
+    named = {"type": "function", "function": {"name": "weather"}}
+    body = QUESTION | {"tools": [STRICT_WEATHER], "max_tokens": 100, "frequency_penalty": 2.0}
+    async with served(max_model_len=MAX_LEN, engine_args=COMPACT) as bench:
+        for choice in ("required", named):
+            wanted = body | {"tool_choice": choice, "parallel_tool_calls": False}
+            answer = await answered(bench, Api.CHAT, wanted)
+            (call,) = json.loads(await answer.transcript.response())["choices"][0]["message"]["tool_calls"]
+            assert call["function"]["name"] == "weather"
+            assert isinstance(json.loads(call["function"]["arguments"])["warm"], bool)
+            assert json.loads(arguments_of(answer.chunks)) == json.loads(call["function"]["arguments"])
+        free = await answered(bench, Api.CHAT, body | {"tool_choice": "auto", "logprobs": True, "max_tokens": 20})
+        plain = await answered(bench, Api.CHAT, QUESTION | {"frequency_penalty": 2.0, "logprobs": True})
+        assert free.tokens == plain.tokens
+        assert free.text == plain.text
+
+
+async def test_one_call_at_a_time_is_the_grammars_matter() -> None:
+    other = {"type": "function", "function": {"name": "clock"}}
+    body = QUESTION | {"tools": [WEATHER, other], "tool_choice": "required"}
+    async with served(max_model_len=MAX_LEN, engine_args=COMPACT) as bench:
+        for parallel, most in ((True, None), (None, None), (False, 1)):
+            answer = await opened(bench, Api.CHAT, body | {"parallel_tool_calls": parallel})
+            (request,) = answer.transcript.generation.requests  # type: ignore[attr-defined]
+            schema = request.sampling_params.structured_outputs.json
+            assert (schema["type"], schema.get("maxItems")) == ("array", most)
+
+
 async def test_a_tool_call_cut_in_the_middle_goes_on_with_the_same_chunks(bench: Bench) -> None:
     body = QUESTION | {"tools": [WEATHER], "max_tokens": 200}
     text = 'Let me see.<tool_call>\n{"name": "weather", "arguments": {"warm": true}}\n</tool_call>'
@@ -184,10 +212,7 @@ async def test_a_tool_call_cut_in_the_middle_goes_on_with_the_same_chunks(bench:
     whole = await opened(bench, Api.CHAT, body)
     feed(whole, tokens)
     assert whole.transcript.finish_reason == "tool_calls"
-    calls = [
-        call for chunk in whole.chunks for choice in chunk["choices"] for call in choice["delta"].get("tool_calls", ())
-    ]
-    assert "".join(call["function"].get("arguments") or "" for call in calls) == '{"warm": true}'
+    assert arguments_of(whole.chunks) == '{"warm": true}'
     for cut in range(1, len(tokens), 3):
         rest = await opened(bench, Api.CHAT, body, tokens[:cut])
         feed(rest, tokens[cut:])
@@ -268,6 +293,13 @@ def feed(answer: Answer, tokens: Sequence[int], *, is_end: bool = True) -> None:
         answer.take(Output(id=raw.request_id, tokens=[token], extra=raw))
     if is_end:
         answer.take(Output(id=answer.transcript.generation.id, tokens=[], finish=Finish.STOP))
+
+
+def arguments_of(chunks: Sequence[dict[str, Any]]) -> str:
+    """The arguments of a streamed tool call."""
+    deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
+    calls = [call for delta in deltas for call in delta.get("tool_calls", ())]
+    return "".join(call["function"].get("arguments") or "" for call in calls)
 
 
 def json_lines(pieces: Sequence[str]) -> list[dict[str, Any]]:
