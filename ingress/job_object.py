@@ -10,7 +10,7 @@ from ingress.answers import whole_answer
 from ingress.chunks import Envelope, usage
 from ingress.outcome import error_of
 from penstock.job import State
-from penstock.request import parse
+from penstock.request import read
 
 if TYPE_CHECKING:
     from penstock.frames import Result
@@ -57,5 +57,5 @@ def _answer(job: Job, result: Result) -> Any:
     """The whole answer, whether it was streamed or not."""
     if job.is_rich:
         return msgspec.Raw(result.response)
-    envelope = Envelope.of(job, parse(job.api, job.body), job.created_ms // 1000)
+    envelope = Envelope.of(job, read(job.api, job.body), job.created_ms // 1000)
     return whole_answer(envelope, "".join(result.generated.pieces), result.end)

@@ -49,10 +49,14 @@ class ContentForms:
         self._by_role = {**by_role, "tool": _TEXT_ONLY, "function": _TEXT_ONLY}
         self._others = by_role["user"]
 
-    def apply(self, messages: list[dict[str, Any]]) -> None:
-        """Bring each message's content into the form that the template shows."""
-        for message in messages:
-            message["content"] = self._by_role.get(message["role"], self._others).of(message["content"])
+    def applied(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The messages with content in the form that the template shows; one that has it is the same object."""
+        return [self._shown(message) for message in messages]
+
+    def _shown(self, message: dict[str, Any]) -> dict[str, Any]:
+        content = message["content"]
+        form = self._by_role.get(message["role"], self._others).of(content)
+        return message if form is content else {**message, "content": form}
 
 
 _TEXT_ONLY = ContentForm(takes_text=True, takes_parts=False)

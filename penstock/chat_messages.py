@@ -11,14 +11,24 @@ from penstock.errors import InvalidRequestError
 
 #: Between the texts of messages that become one.
 _SEPARATOR = "\n\n"
+#: Role and content.
+_PLAIN_FIELDS = 2
 
 
 def prepared(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Copies of the messages whose content is a string or a list of text parts, and whose tool calls are objects.
+    """The messages with content that is a string or a list of text parts, and tool calls that are objects.
 
     Raises InvalidRequestError naming the field.
     """
-    return [_prepared(message, f"messages[{index}]") for index, message in enumerate(messages)]
+    return [
+        message if is_plain(message) else _prepared(message, f"messages[{index}]")
+        for index, message in enumerate(messages)
+    ]
+
+
+def is_plain(message: dict[str, Any]) -> bool:
+    """Whether there is nothing to prepare: a role and a text, as nearly all have."""
+    return len(message) == _PLAIN_FIELDS and type(message.get("content")) is str and "role" in message
 
 
 def without_developer(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

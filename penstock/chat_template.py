@@ -47,7 +47,7 @@ class ChatTemplate:
         messages = prepared(conversation.messages)
         if not self._knows_developer:
             messages = without_developer(messages)
-        self._forms.apply(messages)
+        messages = self._forms.applied(messages)
         variables = {
             "documents": conversation.documents or None,
             **conversation.variables,

@@ -144,7 +144,7 @@ class Executor:
 
     async def _take_up(self, run: Run, claimed: Claimed) -> None:
         try:
-            body = request.parse(claimed.api, claimed.body)
+            body = request.read(claimed.api, claimed.body)
         except ApiError as error:
             self._fail(run, error)
             return

@@ -19,7 +19,7 @@ from ingress.stream import Stream
 from penstock.broker.records import record
 from penstock.errors import NotFoundError
 from penstock.job import Job, pool_of
-from penstock.request import parse
+from penstock.request import read
 
 router = APIRouter(prefix="/v1/jobs/{job_id}")
 
@@ -48,7 +48,7 @@ async def events(request: Request, job_id: str) -> Response:
     job = await _job(request, job_id)
     after = _position(request)
     base = after.tokens if after else 0
-    body = parse(job.api, job.body)
+    body = read(job.api, job.body)
     if after is not None:
         check_position(after, job, body)
     if request.method == "HEAD":

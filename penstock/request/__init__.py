@@ -14,7 +14,7 @@ from penstock.request.body import (
 )
 from penstock.request.context import fitted
 from penstock.request.messages import check_messages
-from penstock.request.parsing import ignored_fields, parse
+from penstock.request.parsing import ignored_fields, parse, read
 from penstock.request.prompts import conversation, prompts, truncated
 from penstock.request.richness import is_rich
 from penstock.request.sampling import Constraint, Sampling, sampling
@@ -39,6 +39,7 @@ __all__ = [
     "is_rich",
     "parse",
     "prompts",
+    "read",
     "sampling",
     "truncated",
 ]

@@ -17,15 +17,20 @@ _by_name = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def parse(api: Api, raw: bytes) -> ChatBody | CompletionBody:
     """Decode and check a request body. Raises InvalidRequestError naming the field."""
+    body = read(api, raw)
+    check_foreign(_foreign(api, raw))
+    check(body)
+    return body
+
+
+def read(api: Api, raw: bytes) -> ChatBody | CompletionBody:
+    """Decode a body that was checked when its job was made. Raises InvalidRequestError naming the field."""
     try:
-        body = _decoded(api, raw)
-        check_foreign(_foreign(api, raw))
+        return _decoded(api, raw)
     except msgspec.ValidationError as error:
         raise field_fault(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise json_fault(raw, error) from None
-    check(body)
-    return body
 
 
 def ignored_fields(api: Api, raw: bytes) -> list[str]:
