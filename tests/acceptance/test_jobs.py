@@ -41,6 +41,17 @@ def question(name: str, tokens: int = 100) -> dict[str, object]:
     return {"messages": says(name), "max_tokens": tokens, "min_tokens": tokens}
 
 
+def for_openai(name: str, tokens: int = 100) -> dict[str, Any]:
+    """The same as arguments of OpenAI's client."""
+    return {
+        "model": "sim",
+        "messages": says(name),
+        "max_tokens": tokens,
+        "extra_body": {"min_tokens": tokens},
+        "extra_headers": {"Idempotency-Key": name},
+    }
+
+
 def answer(name: str, tokens: int = 100) -> str:
     return expected(name, max_tokens=tokens, min_tokens=tokens)
 
@@ -101,8 +112,7 @@ def test_who_goes_away_cancels_the_job_within_a_second(client: OpenAI) -> None:
 
 
 def test_who_times_out_and_comes_again_with_its_key_gets_the_answer(client: OpenAI, elsewhere: str) -> None:
-    key = {"Idempotency-Key": "timed out"}
-    asking: dict[str, Any] = {**question("timed out", 120), "model": "sim", "extra_headers": key}
+    asking = for_openai("timed out", 120)
     with pytest.raises(openai.APITimeoutError):
         client.chat.completions.create(**asking, timeout=0.3)
     with connected(elsewhere) as other:
@@ -114,15 +124,13 @@ def test_who_times_out_and_comes_again_with_its_key_gets_the_answer(client: Open
 
 def test_openais_own_retries_get_the_answer(here: str) -> None:
     with OpenAI(base_url=f"{here}/v1", api_key="none", max_retries=8, timeout=0.4) as client:
-        asking: dict[str, Any] = {**question("its own retries"), "model": "sim"}
-        said = client.chat.completions.create(**asking, extra_headers={"Idempotency-Key": "its own retries"})
+        said = client.chat.completions.create(**for_openai("its own retries"))
 
     assert said.choices[0].message.content == answer("its own retries")
 
 
 def test_what_the_client_cancelled_is_made_anew_when_it_asks_again(here: str, client: OpenAI) -> None:
-    key = {"Idempotency-Key": "cancelled, then wanted"}
-    asking: dict[str, Any] = {**question("wanted after all"), "model": "sim", "extra_headers": key}
+    asking = for_openai("wanted after all")
     with client.chat.completions.create(**asking, stream=True) as stream:
         next(stream)
         job_id = job_id_of(stream)
