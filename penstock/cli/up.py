@@ -94,7 +94,7 @@ async def _is_ready(ingress: IngressSettings) -> bool:
     try:
         async with asyncio.timeout(2.0):
             reader, writer = await asyncio.open_connection(_reachable(ingress), ingress.port)
-            writer.write(b"GET /ready HTTP/1.1\r\nHost: penstock\r\nConnection: close\r\n\r\n")
+            writer.write(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             status = await reader.readline()
             writer.close()
     except (OSError, TimeoutError):
