@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
-import openai
 import psutil
 import pytest
 
@@ -16,7 +17,17 @@ from tests.harness.processes import free_port
 from tests.harness.up import Up, curled, example, running
 from tests.waiting import eventually, is_alive
 
+QUESTION = "What is Penstock?"
 ROLES = {"up", "redis", "ingress", "scheduler", "host", "worker", "engine"}
+
+
+PARAMETERS = {
+    "type": "object",
+    "properties": {"warm": {"type": "boolean"}},
+    "required": ["warm"],
+    "additionalProperties": False,
+}
+TOOLS = [{"type": "function", "function": {"name": "weather", "strict": True, "parameters": PARAMETERS}}]
 
 
 @pytest.fixture
@@ -39,12 +50,19 @@ def test_it_serves_what_it_promises_and_ends_everything_within_its_grace(up: Up)
     assert f"cannot listen on 127.0.0.1:{up.port}" in taken.stderr
 
     with connected(up.url) as client:
-        with pytest.raises(openai.BadRequestError, match="tool"):
-            client.chat.completions.create(
-                model="demo",
-                messages=says("Hello"),
-                tools=[{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}],
-            )
+        # It has no parser for the model's tool calls: it answers in text, and calls what is demanded.
+        asking: dict[str, Any] = {
+            "model": "demo",
+            "messages": says(QUESTION),
+            "tools": TOOLS,
+            "max_tokens": 100,
+            "temperature": 0,
+        }
+        assert client.chat.completions.create(**asking).choices[0].message.content
+        for choice in ("required", {"type": "function", "function": {"name": "weather"}}):
+            asking |= {"tool_choice": choice, "parallel_tool_calls": False, "frequency_penalty": 2.0}
+            (call,) = client.chat.completions.create(**asking).choices[0].message.tool_calls
+            assert isinstance(json.loads(call.function.arguments)["warm"], bool)
         with client.chat.completions.create(model="demo", messages=says(LONG), temperature=0, stream=True) as stream:
             next(stream)
             processes = pids(up)
