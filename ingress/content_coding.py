@@ -11,6 +11,9 @@ CODINGS = "gzip, deflate"
 _IDENTITY = frozenset({"", "identity"})
 #: zlib's word for "gzip or zlib, as the first bytes say", and for a stream without a header.
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+_GZIP_MAGIC = b"\x1f\x8b"
+#: Files that were joined have several; each costs a copy of what follows.
+_MAX_MEMBERS = 100
 _BARE = -zlib.MAX_WBITS
 _WINDOW = {"gzip": _GZIP_OR_ZLIB, "x-gzip": _GZIP_OR_ZLIB, "deflate": _GZIP_OR_ZLIB}
 
@@ -28,7 +31,7 @@ def window_of(coding: str) -> int | None:
 def undo(coded: bytes, window: int, limit: int) -> bytes | None:
     """The content, or None if it is larger than `limit` bytes. Raises InvalidRequestError."""
     content = bytearray()
-    rest = coded
+    rest, members = coded, 0
     while rest:
         stream = _stream(rest, window)
         try:
@@ -39,13 +42,16 @@ def undo(coded: bytes, window: int, limit: int) -> bytes | None:
             return None
         if not stream.eof:
             raise InvalidRequestError("The compressed request body ends too early.")
-        # gzip may go on with another member.
-        rest = stream.unused_data
+        # gzip may go on with other members.
+        rest = stream.unused_data if rest.startswith(_GZIP_MAGIC) else b""
+        members += 1
+        if members > _MAX_MEMBERS:
+            raise InvalidRequestError(f"A gzip body has at most {_MAX_MEMBERS} members.")
     return bytes(content)
 
 
 def _stream(coded: bytes, window: int) -> zlib._Decompress:
     """Some clients leave out the header of `deflate`, and servers put up with it."""
     is_zlib = coded[0] & 0x0F == zlib.DEFLATED and int.from_bytes(coded[:2], "big") % 31 == 0
-    is_gzip = coded[:2] == b"\x1f\x8b"
+    is_gzip = coded.startswith(_GZIP_MAGIC)
     return zlib.decompressobj(window if is_zlib or is_gzip else _BARE)

@@ -197,6 +197,8 @@ class HttpReader(HttpToolsProtocol):
         if self._last_word is not None:
             self._part(self._last_word)
         elif self._half_close is not None:
+            # What the client has yet to take of the answer goes out first.
+            self._half_close.stop()
             self.transport.close()
 
     def shutdown(self) -> None:
@@ -243,6 +245,7 @@ class HttpReader(HttpToolsProtocol):
         self._is_parting = True
         self._stop_timer()
         if self._half_close is not None:
+            self._half_close.stop()
             self.transport.close()
             return
         self.transport.write_eof()

@@ -39,7 +39,9 @@ def _part(part: Any, param: str) -> dict[str, Any]:
     kind = part.get("type") if isinstance(part, dict) else None
     field = _TEXT_FIELDS.get(kind) if isinstance(kind, str) else None
     if field is None:
-        raise InvalidRequestError(f"Only text content is supported, got a part of type {kind!r}.", param=param)
+        raise InvalidRequestError(
+            f"Only text content is supported, got a part of type {str(kind)[:60]!r}.", param=param
+        )
     text = part.get(field)
     if not isinstance(text, str):
         raise InvalidRequestError(f"A {kind} part needs a string in `{field}`.", param=param)

@@ -11,6 +11,21 @@ from penstock.errors import InvalidRequestError
 
 T = TypeVar("T")
 
+_MISSING = re.compile(r"missing required field `(\w+)`")
+_WRONG_TYPE = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
+_OUT_OF_RANGE = re.compile(r"Expected `[^`]+` (of length )?(<=|>=|<|>) (\S+)")
+_NO_SUCH_VALUE = re.compile(r"Invalid enum value (.+)")
+_TYPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+#: No number that counts something is larger; above it, a float has hundreds of digits as an integer.
+_LARGEST = 2.0**63
+_BOUNDS = {"<=": "at most", ">=": "at least", "<": "below", ">": "above"}
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 #: Whatever is no half of a pair alone, and then one: a backslash that is escaped itself begins no escape.
 _LONE = re.compile(
@@ -38,25 +53,40 @@ def field_fault(error: msgspec.ValidationError) -> InvalidRequestError:
     """What is wrong with a field: msgspec says where by `… - at `$.a.b``, or what is missing."""
     reason, _, where = str(error).partition(" - at `$")
     param = where.strip("`.").replace("[...]", "") or None
-    if param is None and "missing required field `" in reason:
-        param = reason.split("`")[1]
-    return InvalidRequestError(f"{reason} in {param}." if param else f"{reason}.", param=param)
+    if found := _MISSING.search(reason):
+        param = f"{param}.{found[1]}" if param else found[1]
+        return InvalidRequestError(f"{param} is missing.", param=param)
+    return InvalidRequestError(f"{param or 'The request body'} {_in_plain_words(reason)}.", param=param)
 
 
-def decode_integral(raw: bytes, kind: type[T], error: msgspec.ValidationError) -> T:
-    """A body that was refused with `error`, with 5.0 taken for 5. Raises msgspec.ValidationError where that helps not.
+def _in_plain_words(reason: str) -> str:
+    """Msgspec's reason as the rest of a sentence about the field."""
+    if found := _WRONG_TYPE.fullmatch(reason):
+        wanted = [_TYPES.get(name, name) for name in found[1].split(" | ") if name != "null"]
+        return f"must be {' or '.join(wanted)}, not {_TYPES.get(found[2], found[2])}"
+    if found := _OUT_OF_RANGE.fullmatch(reason):
+        what = f"have a length of {_BOUNDS[found[2]]}" if found[1] else f"be {_BOUNDS[found[2]]}"
+        return f"must {what} {found[3].removesuffix('.0')}"
+    if found := _NO_SUCH_VALUE.fullmatch(reason):
+        return f"knows no {found[1]}"
+    return f"is wrong: {reason}"
 
-    JSON knows no difference between them, and some languages write the latter.
+
+def decode_lenient(raw: bytes, kind: type[T], error: msgspec.ValidationError) -> T:
+    """A body that was refused with `error`, with 5.0 taken for 5 and null for absence.
+
+    Some languages write the former, some clients all fields that they know. Raises msgspec.ValidationError where it
+    does not help.
     """
-    if "got `float`" not in str(error):
-        raise error
     sent = msgspec.json.decode(raw)
-    return msgspec.convert({name: integral(value) for name, value in sent.items()}, kind)
+    if not isinstance(sent, dict) or not ("got `float`" in str(error) or "got `null`" in str(error)):
+        raise error
+    return msgspec.convert({name: integral(value) for name, value in sent.items() if value is not None}, kind)
 
 
 def integral(value: Any) -> Any:
     """A field's value with 5.0 as 5: the field itself, or numbers in lists."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST:
         return int(value)
     if isinstance(value, list) and value and isinstance(value[0], float | int | list):
         return [integral(one) for one in value]

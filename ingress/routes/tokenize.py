@@ -17,7 +17,7 @@ from ingress.replies import json_response
 from ingress.service import Service
 from ingress.tokenizers import max_model_len
 from penstock.errors import InvalidRequestError
-from penstock.json_body import decode_integral, field_fault, json_fault
+from penstock.json_body import decode_lenient, field_fault, json_fault
 from penstock.request import MAX_TOKEN_ID, Api, ChatBody, conversation, parse
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _decode(kind: type[T], raw: bytes) -> T:
         try:
             return msgspec.json.decode(raw, type=kind)
         except msgspec.ValidationError as error:
-            return decode_integral(raw, kind, error)
+            return decode_lenient(raw, kind, error)
     except msgspec.ValidationError as error:
         raise field_fault(error) from None
     except (msgspec.DecodeError, RecursionError) as error:

@@ -112,7 +112,7 @@ class Body(Struct, kw_only=True):
     #: -1: to what the context holds.
     truncate_prompt_tokens: Ranked | None = None
     truncation_side: Literal["left", "right"] | None = None
-    prompt_logprobs: Annotated[int, Meta(ge=-1, le=MAX_LOGPROBS)] | None = None
+    prompt_logprobs: Scores | None = None
     return_token_ids: bool | None = None
     return_tokens_as_token_ids: bool | None = None
 

@@ -24,7 +24,8 @@ def fitted(chosen: Sampling, body: Body, prompt_tokens: int, context_tokens: int
             param=body.max_tokens_field,
         )
     room = context_tokens - prompt_tokens
-    if room < (0 if limit == 0 else 1):
+    # One is generated for an echo too, and not shown.
+    if room < 1:
         raise ContextLengthError(
             f"This model's context is {context_tokens} tokens, and the prompt has {prompt_tokens}: shorten it so that "
             "at least one token can be generated.",

@@ -15,7 +15,7 @@ from msgspec import Raw
 from penstock.errors import InvalidRequestError
 
 #: Of vLLM and OpenAI: name -> the values beside null that change nothing.
-_REFUSED: dict[str, tuple[Any, ...]] = {
+REFUSED: dict[str, tuple[Any, ...]] = {
     "audio": (),
     "cache_salt": (),
     # A client's template would run on the server.
@@ -23,6 +23,10 @@ _REFUSED: dict[str, tuple[Any, ...]] = {
     "ec_transfer_params": ({},),
     "function_call": ("none",),
     "functions": ([],),
+    "guided_choice": (),
+    "guided_grammar": (),
+    "guided_json": (),
+    "guided_regex": (),
     "kv_transfer_params": ({},),
     "logits_processors": ([],),
     # The engine would give them to the requests that run beside it too.
@@ -67,6 +71,10 @@ _INSTEAD = {
     "chat_template": "the operator sets the template of a pool (`options.chat_template`)",
     "function_call": "use tool_choice",
     "functions": "use tools",
+    "guided_choice": "use structured_outputs",
+    "guided_grammar": "use structured_outputs",
+    "guided_json": "use structured_outputs",
+    "guided_regex": "use structured_outputs",
     "priority": "the order of service is the job's class",
     "use_beam_search": "use n, or a temperature of 0",
 }
@@ -74,8 +82,8 @@ _INSTEAD = {
 
 def check_foreign(fields: Mapping[str, Raw]) -> None:
     """Raise InvalidRequestError for a field that would have to be obeyed."""
-    for name in _REFUSED.keys() & fields.keys():
+    for name in REFUSED.keys() & fields.keys():
         value = msgspec.json.decode(fields[name])
-        if value is not None and value not in _REFUSED[name]:
+        if value is not None and value not in REFUSED[name]:
             instead = f": {_INSTEAD[name]}" if name in _INSTEAD else ""
             raise InvalidRequestError(f"{name} is not offered here{instead}.", param=name)

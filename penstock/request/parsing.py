@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from penstock.json_body import decode_integral, field_fault, integral, json_fault
+from penstock.json_body import decode_lenient, field_fault, integral, json_fault
 from penstock.request.body import Api, ChatBody, CompletionBody
 from penstock.request.checks import check
-from penstock.request.foreign import HARMLESS, check_foreign
+from penstock.request.foreign import HARMLESS, REFUSED, check_foreign
 
 _TYPES: dict[Api, type[ChatBody | CompletionBody]] = {Api.CHAT: ChatBody, Api.COMPLETION: CompletionBody}
 _DECODERS = {api: msgspec.json.Decoder(kind) for api, kind in _TYPES.items()}
@@ -35,7 +35,7 @@ def read(api: Api, raw: bytes) -> ChatBody | CompletionBody:
 
 def ignored_fields(api: Api, raw: bytes) -> list[str]:
     """The names in a checked body that mean nothing to anybody, in the client's order."""
-    return [name for name in _foreign(api, raw) if name not in HARMLESS]
+    return [name for name in _foreign(api, raw) if name not in HARMLESS and name not in REFUSED]
 
 
 def _foreign(api: Api, raw: bytes) -> dict[str, msgspec.Raw]:
@@ -48,7 +48,7 @@ def _decoded(api: Api, raw: bytes) -> ChatBody | CompletionBody:
     try:
         body = _DECODERS[api].decode(raw)
     except msgspec.ValidationError as error:
-        return decode_integral(raw, _TYPES[api], error)
+        return decode_lenient(raw, _TYPES[api], error)
     if isinstance(body, CompletionBody):
         # Its type says nothing of the numbers in it.
         body.prompt = integral(body.prompt)

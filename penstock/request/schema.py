@@ -9,6 +9,10 @@ from penstock.errors import InvalidRequestError
 
 _TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 _MAX_DEPTH = 64
+_MAX_PARTS = 10_000
+#: No list in a schema of that many parts is longer.
+_MAX_INDEX_DIGITS = 5
+_MAX_REFERENCE_CHARACTERS = 1000
 #: Keywords whose values are schemas of the same value, not of a part of it.
 _SAME_VALUE = ("allOf", "anyOf", "oneOf")
 #: Keywords whose value is data, and looks like a schema by chance only.
@@ -34,7 +38,9 @@ class _Check:
     def run(self) -> None:
         if not isinstance(self._root, dict):
             raise self._wrong("must be an object")
-        for node in self._nodes(self._root, 0):
+        for count, node in enumerate(self._nodes(self._root, 0)):
+            if count >= _MAX_PARTS:
+                raise self._wrong(f"has more than {_MAX_PARTS} parts")
             self._check_node(node)
         settled: set[int] = set()
         for node in self._nodes(self._root, 0):
@@ -57,7 +63,7 @@ class _Check:
     def _check_node(self, node: Schema) -> None:
         kind = node.get("type", "object")
         if not all(isinstance(one, str) and one in _TYPES for one in (kind if isinstance(kind, list) else [kind])):
-            raise self._wrong(f"has a type that is none: {str(kind)[:60]!r}")
+            raise self._wrong(f"has an unknown type: {str(kind)[:60]!r}")
         if "enum" in node and not (isinstance(node["enum"], list) and node["enum"]):
             raise self._wrong("has an enum without values")
         if not isinstance(node.get("pattern", ""), str):
@@ -86,19 +92,27 @@ class _Check:
 
     def _target(self, reference: Any) -> Schema:
         """The schema that a `$ref` of this document names (RFC 6901)."""
-        if not isinstance(reference, str) or not reference.startswith("#"):
+        if (
+            not isinstance(reference, str)
+            or not reference.startswith("#")
+            or len(reference) > _MAX_REFERENCE_CHARACTERS
+        ):
             raise self._wrong("may refer with $ref to a part of itself only, as in '#/$defs/name'")
         node: Any = self._root
         for step in filter(None, reference[1:].split("/")):
             key = step.replace("~1", "/").replace("~0", "~")
-            node = node[int(key)] if isinstance(node, list) and key.isdecimal() and int(key) < len(node) else node
-            node = node.get(key) if isinstance(node, dict) else node
+            node = _item(node, key) if isinstance(node, list) else node.get(key) if isinstance(node, dict) else None
         if not isinstance(node, dict):
             raise self._wrong(f"refers to {reference[:60]!r}, which is not in it")
         return node
 
     def _wrong(self, what: str) -> InvalidRequestError:
         return InvalidRequestError(f"The schema in {self._param} {what}.", param=self._param)
+
+
+def _item(items: list[Any], key: str) -> Any:
+    is_index = key.isascii() and key.isdecimal() and len(key) <= _MAX_INDEX_DIGITS
+    return items[int(key)] if is_index and int(key) < len(items) else None
 
 
 def _listed(value: Any) -> list[Any]:

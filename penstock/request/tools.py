@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from penstock.errors import InvalidRequestError
+from penstock.json_body import field_fault
 from penstock.request.body import ChatBody, Tool
 from penstock.request.schema import check_schema
 
@@ -25,7 +26,9 @@ def check_tools(body: ChatBody) -> None:
         raise InvalidRequestError("tool_choice needs tools.", param="tool_choice")
     if isinstance(choice, dict) and _name(choice) not in names:
         raise InvalidRequestError(
-            'tool_choice names none of the tools: {"type": "function", "function": {"name": …}}.', param="tool_choice"
+            f"tool_choice names {str(_name(choice))[:60]!r}, which is none of the tools; its form is "
+            '{"type": "function", "function": {"name": …}}.',
+            param="tool_choice",
         )
 
 
@@ -34,8 +37,9 @@ def _checked(sent: dict[str, object], index: int) -> Tool:
     try:
         tool = msgspec.convert(sent, Tool)
     except msgspec.ValidationError as error:
-        reason, _, inner = str(error).partition(" - at `$")
-        raise InvalidRequestError(f"{reason} in {where}{inner.strip('`')}.", param=where + inner.strip("`")) from None
+        fault = field_fault(error)
+        param = f"{where}.{fault.param}" if fault.param else where
+        raise InvalidRequestError(f"In {where}: {fault.message}", param=param) from None
     if tool.function.parameters is not None:
         check_schema(tool.function.parameters, f"{where}.function.parameters")
     return tool

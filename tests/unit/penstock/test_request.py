@@ -115,8 +115,8 @@ SHARED_MISTAKES = [
     ({"response_format": {"type": "json_schema"}}, "response_format"),
     ({"response_format": {"type": "json_schema", "schema": {"type": "object"}}}, "response_format"),
     ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "response_format"),
-    ({"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}}, "response_format.json_schema"),
-    ({"response_format": {"json_schema": {"name": "x", "schema": {"type": "object"}}}}, "response_format"),
+    ({"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}}, "response_format.json_schema.name"),
+    ({"response_format": {"json_schema": {"name": "x", "schema": {"type": "object"}}}}, "response_format.type"),
     *[({"response_format": _schema(schema)}, "response_format") for schema in WRONG_SCHEMAS],
     ({"structured_outputs": {}}, "structured_outputs"),
     ({"structured_outputs": {"regex": "a", "choice": ["a"]}}, "structured_outputs"),
@@ -156,7 +156,7 @@ CHAT_MISTAKES = [
     ({"logprobs": 3}, "logprobs"),
     ({"tools": {}}, "tools"),
     ({"tools": []}, "tools"),
-    ({"tools": [{"type": "function"}]}, "tools[0]"),
+    ({"tools": [{"type": "function"}]}, "tools[0].function"),
     ({"tools": [{"type": "custom", "function": {"name": "f"}}]}, "tools[0].type"),
     ({"tools": [{"function": {"name": ""}}]}, "tools[0].function.name"),
     ({"tools": [{"function": {"name": "f", "parameters": {"type": "banana"}}}]}, "tools[0].function.parameters"),
@@ -169,6 +169,7 @@ CHAT_MISTAKES = [
     ({"documents": ["text"]}, "documents[0]"),
     ({"chat_template": "{{ messages }}"}, "chat_template"),
     ({"functions": [{"name": "f"}]}, "functions"),
+    ({"guided_regex": "a+"}, "guided_regex"),
     ({"function_call": "auto"}, "function_call"),
     ({"modalities": ["text", "audio"]}, "modalities"),
     ({"audio": {"voice": "alloy"}}, "audio"),
@@ -352,6 +353,30 @@ def test_a_schema_may_refer_to_itself_in_its_parts(schema: dict[str, Any]) -> No
     assert sampling(_chat(response_format=wanted)).constraint is not None
 
 
+def test_a_schema_is_no_larger_than_can_be_worked_on() -> None:
+    wide: dict[str, Any] = {"allOf": [{}] * 200_000}
+    for _ in range(50):
+        wide = {"items": wide}
+    with pytest.raises(InvalidRequestError, match="parts"):
+        _chat(response_format=_schema(wide))
+    for reference in ("#/anyOf/" + "9" * 5000, "#/anyOf/" + "9" * 900, "#/anyOf/٣", "#" + "/a" * 100_000):
+        with pytest.raises(InvalidRequestError, match="refer"):
+            _chat(response_format=_schema({"anyOf": [{"type": "string"}], "$ref": reference}))
+
+
+def test_a_number_of_hundreds_of_digits_is_no_token() -> None:
+    with pytest.raises(InvalidRequestError):
+        _completion(prompt=[1e308] * 1000)
+    with pytest.raises(InvalidRequestError):
+        _chat(max_tokens=1e308)
+
+
+@pytest.mark.parametrize("raw", [b"5.0", b"null", b"[1.5]", b'"x"'])
+def test_a_body_is_an_object(raw: bytes) -> None:
+    with pytest.raises(InvalidRequestError, match="must be an object"):
+        parse(Api.CHAT, raw)
+
+
 def test_a_schema_of_endless_depth_is_refused() -> None:
     schema: dict[str, Any] = {}
     for _ in range(500):
@@ -397,6 +422,37 @@ def test_a_field_that_is_not_offered_may_say_so(fields: dict[str, Any]) -> None:
     assert _chat(**fields).model == "sim"
 
 
+@pytest.mark.parametrize("api", list(Api))
+def test_null_is_absence(api: Api) -> None:
+    kind = ChatBody if api is Api.CHAT else CompletionBody
+    base = CHAT if api is Api.CHAT else COMPLETION
+    body = parse(api, json.dumps(dict.fromkeys(kind.__struct_fields__) | base).encode())
+    assert body == parse(api, json.dumps(base).encode())
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"temperature": "hot"}, "temperature must be a number, not a text."),
+        ({"temperature": 2.5}, "temperature must be at most 2."),
+        ({"top_p": 0}, "top_p must be above 0."),
+        ({"stop": 5}, "stop must be a text or a list, not a whole number."),
+        ({"messages": []}, "messages must have a length of at least 1."),
+        ({"messages": None}, "messages is missing."),
+        ({"truncation_side": "up"}, "truncation_side knows no 'up'."),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {}}},
+            "response_format.json_schema.name is missing.",
+        ),
+    ],
+    ids=_name,
+)
+def test_a_mistake_is_said_in_plain_words(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        _chat(**fields)
+    assert caught.value.message == message
+
+
 def test_names_that_mean_nothing_here_are_told() -> None:
     raw = json.dumps(CHAT | {"store": True, "temperature": 1, "temprature": 0}).encode()
     assert ignored_fields(Api.CHAT, raw) == ["temprature"]
@@ -410,7 +466,7 @@ def test_zero_tokens_are_for_an_echo_only() -> None:
 
 @pytest.mark.parametrize(
     ("limit", "prompt", "expected"),
-    [(None, 90, None), (5, 90, 5), (10, 90, 10), (11, 90, 10), (100, 99, 1), (0, 100, 0)],
+    [(None, 90, None), (5, 90, 5), (10, 90, 10), (11, 90, 10), (100, 99, 1), (0, 99, 0)],
 )
 def test_a_limit_beyond_the_context_is_cut_to_what_is_left(
     limit: int | None, prompt: int, expected: int | None
@@ -422,6 +478,7 @@ def test_a_limit_beyond_the_context_is_cut_to_what_is_left(
     ("fields", "prompt", "param"),
     [
         ({}, 100, "messages"),
+        ({"max_tokens": 100}, 100, "messages"),
         ({"max_tokens": 101}, 5, "max_tokens"),
         ({"max_completion_tokens": 101}, 5, "max_completion_tokens"),
         ({"min_tokens": 11}, 90, "min_tokens"),

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import gzip
+import zlib
+
+import pytest
+
+from ingress.content_coding import undo, window_of
+from penstock.errors import InvalidRequestError
+
+LIMIT = 1 << 20
+
+
+def undone(coded: bytes, coding: str = "gzip", limit: int = LIMIT) -> bytes | None:
+    window = window_of(coding)
+    assert window is not None
+    return undo(coded, window, limit)
+
+
+def test_a_gzip_body_may_have_several_members() -> None:
+    assert undone(gzip.compress(b"one ") + gzip.compress(b"two")) == b"one two"
+
+
+def test_a_body_of_very_many_members_is_refused_soon() -> None:
+    with pytest.raises(InvalidRequestError, match="members"):
+        undone(gzip.compress(b"") * 100_000)
+
+
+def test_deflate_has_no_members() -> None:
+    assert undone(zlib.compress(b"one"), "deflate") == b"one"
+    assert undone(b"\x03\x00" * 1_000_000, "deflate") == b""
+
+
+def test_a_bomb_is_larger_than_allowed() -> None:
+    assert undone(gzip.compress(b"0" * (LIMIT + 1))) is None
