@@ -15,6 +15,7 @@ _STEP = 25
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.filterwarnings("ignore")  # of vLLM, of what it imports
 def test_where_vllm_makes_another_prompt_it_is_not_transformers() -> None:
     """vLLM prints a list into some prompts, and joins by line breaks the parts that some templates read."""
     pytest.importorskip("vllm", reason="it is compared only where it is installed")
