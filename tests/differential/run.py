@@ -24,9 +24,14 @@ class Outcome:
     found: Sorted
 
 
-def run(word: str = "", cache_file: Path | None = None) -> Outcome:
-    """Start the servers, ask, judge, and hold the differences against the list."""
-    cases = [case for case in load() if word in case.name]
+def run(word: str = "", cache_file: Path | None = None, *, pairs_per_tested: int = 1) -> Outcome:
+    """Start the servers, ask, judge, and hold the differences against the list.
+
+    Of so many pairs one is asked; of the other cases all.
+    """
+    found = [case for case in load() if word in case.name]
+    pairs = [case for case in found if case.is_pair][::pairs_per_tested]
+    cases = [*(case for case in found if not case.is_pair), *pairs]
     cache = Cache(cache_file)
     with running(with_vllm=not cache.knows(cases)) as servers:
         return judged(servers, cases, cache)
