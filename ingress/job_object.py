@@ -56,6 +56,6 @@ def _between(start_ms: int, end_ms: int) -> int | None:
 def _answer(job: Job, result: Result) -> Any:
     """The whole answer, whether it was streamed or not."""
     if job.is_rich:
-        return msgspec.Raw(result.response)
+        return msgspec.Raw(result.response) if result.response else None
     envelope = Envelope.of(job, read(job.api, job.body), job.created_ms // 1000)
     return whole_answer(envelope, "".join(result.generated.pieces), result.end)

@@ -24,13 +24,17 @@ USAGE = {**STREAM, "stream_options": {"include_usage": True}}
 
 
 async def finished(
-    client: httpx.AsyncClient, worker: FakeWorker, *pieces: str, body: dict[str, Any] | None = None
+    client: httpx.AsyncClient,
+    worker: FakeWorker,
+    *pieces: str,
+    body: dict[str, Any] | None = None,
+    response: bytes = b"",
 ) -> str:
     """The id of a completed job."""
     sending = asyncio.create_task(client.post("/v1/chat/completions", json=body or STREAM))
     hand = await worker.take()
     await worker.say(hand, *pieces)
-    await worker.end(hand)
+    await worker.end(hand, response=response)
     await sending
     return hand.held.job
 
@@ -59,12 +63,15 @@ async def test_a_failed_job_tells_why(client: httpx.AsyncClient, worker: FakeWor
     assert job["error"]["code"] == "engine_error"
 
 
-async def test_a_rich_job_keeps_its_chunks(client: httpx.AsyncClient, worker: FakeWorker) -> None:
+@pytest.mark.parametrize(("response", "result"), [(b'{"whole":1}', {"whole": 1}), (b"", None)])
+async def test_a_streamed_rich_job_tells_its_whole_answer(
+    client: httpx.AsyncClient, worker: FakeWorker, response: bytes, result: object
+) -> None:
     body = {**STREAM, "logprobs": True}
-    job_id = await finished(client, worker, '{"x":1}\n{"x":2}', "", '{"x":3}', body=body)
+    job_id = await finished(client, worker, '{"x":1}\n{"x":2}', "", '{"x":3}', body=body, response=response)
     job = (await client.get(f"/v1/jobs/{job_id}")).json()
 
-    assert job["result"] == [{"x": 1}, {"x": 2}, {"x": 3}]
+    assert job["result"] == result
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs/sim-0", "/v1/jobs/other-0", "/v1/jobs/nonsense", "/v1/jobs/sim-0/events"])
