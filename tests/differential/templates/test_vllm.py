@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,6 +15,15 @@ from tests.differential.templates.vllm_prompt import vllm_prompt
 _STEP = 25
 
 
+@pytest.fixture
+def without_warnings() -> Iterator[None]:
+    """vLLM logs what it thinks of each template."""
+    logging.disable(logging.WARNING)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("without_warnings")
 @pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore")  # of vLLM, of what it imports
 def test_where_vllm_makes_another_prompt_it_is_not_transformers() -> None:
@@ -21,7 +31,6 @@ def test_where_vllm_makes_another_prompt_it_is_not_transformers() -> None:
     pytest.importorskip("vllm", reason="it is compared only where it is installed")
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    logging.disable(logging.WARNING)
     found: Counter[str] = Counter()
     for source in list(templates().values())[::_STEP]:
         template = compiled(source)
@@ -29,5 +38,4 @@ def test_where_vllm_makes_another_prompt_it_is_not_transformers() -> None:
             here, there = rendered(template, kind), vllm_prompt(source, case)
             found["same" if here == there else "different"] += 1
             assert here in (there, expected(render_jinja_template, source, case)), kind
-    logging.disable(logging.NOTSET)
     assert found["different"] < found["same"] / 50
