@@ -16,7 +16,7 @@ from ingress.stream import Stream
 from ingress.submit import Order, new_order, submit
 from ingress.tokenizers import model_not_found
 from penstock.errors import InvalidRequestError
-from penstock.request import Api, ChatBody, CompletionBody, ignored_fields, is_rich, parse
+from penstock.request import Api, ChatBody, CompletionBody, is_rich, parse_noting
 from penstock.telemetry import spans, tracing
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ async def generate(request: Request, api: Api) -> Response:
     context, exchange = Context.of(request), Exchange.of(request)
     tenant = context.tenant(request)
     raw = await read_json(request, context.settings.ingress)
-    body = parse(api, raw)
+    body, exchange.ignored = parse_noting(api, raw)
     order = _order(request, api, raw, body, tenant)
     if body.stream:
         return await _stream(context, exchange, order, body)
@@ -66,7 +66,6 @@ def _order(request: Request, api: Api, raw: bytes, body: ChatBody | CompletionBo
     if pool is None:
         raise model_not_found(body.model)
     exchange.model, exchange.pool = body.model, pool
-    exchange.ignored = ignored_fields(api, raw)
     _check_choices(context.settings.pools[pool], body)
     exchange.span = _span(request, exchange, api, body)
     order = new_order(

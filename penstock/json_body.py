@@ -72,16 +72,28 @@ def _in_plain_words(reason: str) -> str:
     return f"is wrong: {reason}"
 
 
-def decode_lenient(raw: bytes, kind: type[T], error: msgspec.ValidationError) -> T:
-    """A body that was refused with `error`, with 5.0 taken for 5 and null for absence.
+def decode_body(raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """A body as the decoder's type, with 5.0 taken for 5 and null for absence.
 
-    Some languages write the former, some clients all fields that they know. Raises msgspec.ValidationError where it
-    does not help.
+    Raises InvalidRequestError naming the field.
     """
+    try:
+        try:
+            return decoder.decode(raw)
+        except msgspec.ValidationError as error:
+            return _decoded_leniently(raw, decoder, error)
+    except msgspec.ValidationError as error:
+        raise field_fault(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise json_fault(raw, error) from None
+
+
+def _decoded_leniently(raw: bytes, decoder: msgspec.json.Decoder[T], error: msgspec.ValidationError) -> T:
+    """Some languages write 5.0, some clients all fields that they know. Raises `error` where that is not its cause."""
     sent = msgspec.json.decode(raw)
     if not isinstance(sent, dict) or not ("got `float`" in str(error) or "got `null`" in str(error)):
         raise error
-    return msgspec.convert({name: integral(value) for name, value in sent.items() if value is not None}, kind)
+    return msgspec.convert({name: integral(value) for name, value in sent.items() if value is not None}, decoder.type)
 
 
 def integral(value: Any) -> Any:

@@ -102,8 +102,9 @@ def _plain(claimed: Claimed, body: Body, id_: str, engine: Engine, trace: dict[s
 async def _rich(claimed: Claimed, body: Body, id_: str, engine: Engine, found: Sequence[Prompt]) -> Plan:
     if not isinstance(engine, RichEngine):
         raise InvalidRequestError("This model's engine gives one choice of plain text only, without tools or logprobs.")
+    sampling = request.sampling(body)
     for prompt in found:
-        request.fitted(request.sampling(body), body, len(prompt.ids), engine.context_tokens)
+        request.fitted(sampling, body, len(prompt.ids), engine.context_tokens)
     transcript = await engine.open_rich(
         RichRequest(
             id=id_,
@@ -131,6 +132,8 @@ def _continued(given: str | list[int], body: CompletionBody, engine: Engine) -> 
     tokenizer = engine.tokenizer
     if isinstance(given, str):
         text = tokenizer.encode(given, special=body.add_special_tokens)
+        if body.truncate_prompt_tokens is None:
+            return Prompt(text, given)
         begin = tokenizer.encode("", special=body.add_special_tokens)
         return Prompt(request.truncated(text, body, engine.context_tokens, begin), given)
     ids = request.truncated(given, body, engine.context_tokens)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from fastapi import APIRouter
@@ -17,7 +17,7 @@ from ingress.replies import json_response
 from ingress.service import Service
 from ingress.tokenizers import max_model_len
 from penstock.errors import InvalidRequestError
-from penstock.json_body import decode_lenient, field_fault, json_fault
+from penstock.json_body import decode_body
 from penstock.request import MAX_TOKEN_ID, Api, ChatBody, conversation, parse
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ router = APIRouter()
 
 #: From this size on a text is encoded beside the event loop.
 _LONG_BYTES = 4096
-
-T = TypeVar("T")
 
 
 class TokenizeBody(Struct, kw_only=True):
@@ -50,6 +48,8 @@ class DetokenizeBody(Struct, kw_only=True):
     tokens: list[Annotated[int, Meta(ge=0, le=MAX_TOKEN_ID)]]
 
 
+_tokenize = msgspec.json.Decoder(TokenizeBody)
+_detokenize = msgspec.json.Decoder(DetokenizeBody)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -57,7 +57,7 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 async def tokenize(request: Request) -> Response:
     """The token ids of a text or a conversation."""
     service, raw = await _read(request)
-    body = _decode(TokenizeBody, raw)
+    body = decode_body(raw, _tokenize)
     tokenizer = await service.tokenizers.get(body.model)
     work = partial(_ids, tokenizer, body, raw)
     ids = await asyncio.to_thread(work) if len(raw) >= _LONG_BYTES else work()
@@ -75,7 +75,7 @@ async def tokenize(request: Request) -> Response:
 async def detokenize(request: Request) -> Response:
     """The text of token ids."""
     service, raw = await _read(request)
-    body = _decode(DetokenizeBody, raw)
+    body = decode_body(raw, _detokenize)
     tokenizer = await service.tokenizers.get(body.model)
     return json_response(request, {"prompt": tokenizer.decode(body.tokens, skip_special=False)})
 
@@ -84,18 +84,6 @@ async def _read(request: Request) -> tuple[Service, bytes]:
     service = Service.of(request)
     service.tenant(request)
     return service, await read_json(request, service.settings.ingress)
-
-
-def _decode(kind: type[T], raw: bytes) -> T:
-    try:
-        try:
-            return msgspec.json.decode(raw, type=kind)
-        except msgspec.ValidationError as error:
-            return decode_lenient(raw, kind, error)
-    except msgspec.ValidationError as error:
-        raise field_fault(error) from None
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise json_fault(raw, error) from None
 
 
 def _ids(tokenizer: Tokenizer, body: TokenizeBody, raw: bytes) -> list[int]:

@@ -14,7 +14,7 @@ from penstock.request.body import (
 )
 from penstock.request.context import fitted
 from penstock.request.messages import check_messages
-from penstock.request.parsing import ignored_fields, parse, read
+from penstock.request.parsing import parse, parse_noting, read
 from penstock.request.prompts import conversation, prompts, truncated
 from penstock.request.richness import is_rich
 from penstock.request.sampling import Constraint, Sampling, sampling
@@ -35,9 +35,9 @@ __all__ = [
     "check_vocabulary",
     "conversation",
     "fitted",
-    "ignored_fields",
     "is_rich",
     "parse",
+    "parse_noting",
     "prompts",
     "read",
     "sampling",

@@ -117,8 +117,13 @@ class Body(Struct, kw_only=True):
     return_tokens_as_token_ids: bool | None = None
 
     @property
+    def limit(self) -> int | None:
+        """How many tokens the client wants at most."""
+        return self.max_tokens
+
+    @property
     def max_tokens_field(self) -> str:
-        """The name by which the client limited the answer."""
+        """The name by which it said so."""
         return "max_tokens"
 
     @property
@@ -147,8 +152,13 @@ class ChatBody(Body, kw_only=True):
     echo: bool = False
 
     @property
+    def limit(self) -> int | None:
+        """How many tokens the client wants at most; the newer name wins."""
+        return self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens
+
+    @property
     def max_tokens_field(self) -> str:
-        """The name by which the client limited the answer."""
+        """The name by which it said so."""
         return "max_tokens" if self.max_completion_tokens is None else "max_completion_tokens"
 
     @property

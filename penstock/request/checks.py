@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock.errors import InvalidRequestError
 from penstock.request.body import (
     MAX_LOGIT_BIAS,
     MAX_STOP_STRINGS,
@@ -16,6 +15,7 @@ from penstock.request.body import (
 from penstock.request.formats import check_formats
 from penstock.request.messages import check_messages
 from penstock.request.tools import check_tools
+from penstock.request.wrong import wrong
 
 #: Prompts of one completion: each is a generation of its own.
 MAX_PROMPTS = 1024
@@ -25,7 +25,7 @@ def check(body: ChatBody | CompletionBody) -> None:
     """Raise InvalidRequestError naming the field."""
     _check_stops(body)
     if body.stream_options is not None and not body.stream:
-        raise _wrong("stream_options", "needs stream to be true")
+        raise wrong("stream_options", "needs stream to be true")
     _check_bias(body)
     check_formats(body)
     _check_prompt_logprobs(body)
@@ -51,68 +51,62 @@ def are_ids(values: list[Any]) -> bool:
 def _check_stops(body: Body) -> None:
     given = stops(body)
     if len(given) > MAX_STOP_STRINGS:
-        raise _wrong("stop", f"has at most {MAX_STOP_STRINGS} strings, got {len(given)}")
+        raise wrong("stop", f"has at most {MAX_STOP_STRINGS} strings, got {len(given)}")
     if any(not stop for stop in given):
-        raise _wrong("stop", "must not hold an empty string")
+        raise wrong("stop", "must not hold an empty string")
 
 
 def _check_limits(body: ChatBody | CompletionBody) -> None:
-    limit = body.max_tokens
-    if isinstance(body, ChatBody) and body.max_completion_tokens is not None:
-        limit = body.max_completion_tokens
+    limit = body.limit
     only_echoes = isinstance(body, CompletionBody) and bool(body.echo)
     if limit == 0 and not only_echoes:
-        raise _wrong(body.max_tokens_field, "must be at least 1")
+        raise wrong(body.max_tokens_field, "must be at least 1")
     if limit and (body.min_tokens or 0) > limit:
-        raise _wrong("min_tokens", f"is above {body.max_tokens_field}, which is {limit}")
+        raise wrong("min_tokens", f"is above {body.max_tokens_field}, which is {limit}")
 
 
 def _check_chat(body: ChatBody) -> None:
     check_messages(body.messages)
     check_tools(body)
     if body.top_logprobs and not body.logprobs:
-        raise _wrong("top_logprobs", "needs logprobs to be true")
+        raise wrong("top_logprobs", "needs logprobs to be true")
 
 
 def _check_completion(body: CompletionBody) -> None:
     _check_prompt(body.prompt)
     if body.suffix is not None:
-        raise _wrong("suffix", "is not offered: this endpoint only continues a prompt")
+        raise wrong("suffix", "is not offered: this endpoint only continues a prompt")
     if body.best_of is not None and body.best_of != (body.n or 1):
-        raise _wrong("best_of", "must be equal to n: choosing among more answers is not offered")
+        raise wrong("best_of", "must be equal to n: choosing among more answers is not offered")
 
 
 def _check_prompt(prompt: str | list[Any]) -> None:
     if not prompt:
-        raise _wrong("prompt", "must not be empty")
+        raise wrong("prompt", "must not be empty")
     if isinstance(prompt, str) or are_ids(prompt):
         return
     if not all(isinstance(one, str) or (one and isinstance(one, list) and are_ids(one)) for one in prompt):
-        raise _wrong("prompt", "is a text, token ids, or a list of either")
+        raise wrong("prompt", "is a text, token ids, or a list of either")
     if len({type(one) for one in prompt}) > 1:
-        raise _wrong("prompt", "mixes texts and token ids")
+        raise wrong("prompt", "mixes texts and token ids")
     if len(prompt) > MAX_PROMPTS:
-        raise _wrong("prompt", f"has at most {MAX_PROMPTS} prompts, got {len(prompt)}")
+        raise wrong("prompt", f"has at most {MAX_PROMPTS} prompts, got {len(prompt)}")
 
 
 def _check_prompt_logprobs(body: Body) -> None:
     if body.stream and body.prompt_logprobs:
-        raise _wrong("prompt_logprobs", "comes with a whole answer only: leave stream out")
+        raise wrong("prompt_logprobs", "comes with a whole answer only: leave stream out")
 
 
 def _check_bias(body: Body) -> None:
     bias = body.logit_bias or {}
     if len(bias) > MAX_LOGIT_BIAS:
-        raise _wrong("logit_bias", f"has at most {MAX_LOGIT_BIAS} entries, got {len(bias)}")
-    wrong = next((token for token in bias if not _is_id(token)), None)
-    if wrong is not None:
-        raise _wrong("logit_bias", f"has token ids as keys, got {wrong[:40]!r}")
+        raise wrong("logit_bias", f"has at most {MAX_LOGIT_BIAS} entries, got {len(bias)}")
+    other = next((token for token in bias if not _is_id(token)), None)
+    if other is not None:
+        raise wrong("logit_bias", f"has token ids as keys, got {other[:40]!r}")
 
 
 def _is_id(text: str) -> bool:
     """Few digits are asked for before `int` sees them: it refuses thousands with an error of its own."""
     return text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_TOKEN_ID)) and int(text) <= MAX_TOKEN_ID
-
-
-def _wrong(field: str, what: str) -> InvalidRequestError:
-    return InvalidRequestError(f"{field} {what}.", param=field)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from penstock.errors import InvalidRequestError
 from penstock.request.body import Body, ChatBody, ResponseFormat, StructuredOutputs
 from penstock.request.schema import check_schema
+from penstock.request.wrong import wrong
 
 _MAX_CHOICES = 1000
 
@@ -18,29 +18,29 @@ def check_formats(body: Body) -> None:
     if body.structured_outputs is not None:
         _check_structured(body.structured_outputs)
         if isinstance(body, ChatBody) and isinstance(body.tool_choice, dict):
-            raise _wrong("structured_outputs", "and a named tool_choice exclude each other")
+            raise wrong("structured_outputs", "and a named tool_choice exclude each other")
         if body.response_format is not None and body.response_format.type != "text":
-            raise _wrong("structured_outputs", "and response_format exclude each other")
+            raise wrong("structured_outputs", "and response_format exclude each other")
 
 
 def _check_response_format(wanted: ResponseFormat) -> None:
     if wanted.type != "json_schema":
         return
     if wanted.json_schema is None or wanted.json_schema.schema is None:
-        raise _wrong("response_format", "of type json_schema needs the schema in json_schema.schema")
+        raise wrong("response_format", "of type json_schema needs the schema in json_schema.schema")
     check_schema(wanted.json_schema.schema, "response_format")
 
 
 def _check_structured(wanted: StructuredOutputs) -> None:
     given = [name for name in wanted.__struct_fields__ if getattr(wanted, name) is not None]
     if len(given) != 1:
-        raise _wrong("structured_outputs", f"takes one of {', '.join(wanted.__struct_fields__)}, got {len(given)}")
+        raise wrong("structured_outputs", f"takes one of {', '.join(wanted.__struct_fields__)}, got {len(given)}")
     if wanted.choice is not None and not (0 < len(wanted.choice) <= _MAX_CHOICES and all(wanted.choice)):
-        raise _wrong("structured_outputs", f"needs 1 to {_MAX_CHOICES} choices, none of them empty")
+        raise wrong("structured_outputs", f"needs 1 to {_MAX_CHOICES} choices, none of them empty")
     if wanted.json_object is False:
-        raise _wrong("structured_outputs", "has json_object true, or leaves it out")
+        raise wrong("structured_outputs", "has json_object true, or leaves it out")
     if "" in (wanted.regex, wanted.grammar):
-        raise _wrong("structured_outputs", f"has an empty {given[0]}")
+        raise wrong("structured_outputs", f"has an empty {given[0]}")
     if wanted.json is not None:
         check_schema(_schema(wanted.json), "structured_outputs")
 
@@ -51,8 +51,4 @@ def _schema(given: object) -> object:
     try:
         return msgspec.json.decode(given)
     except (msgspec.DecodeError, RecursionError):
-        raise _wrong("structured_outputs", "has a json that is no JSON schema") from None
-
-
-def _wrong(field: str, what: str) -> InvalidRequestError:
-    return InvalidRequestError(f"{field} {what}.", param=field)
+        raise wrong("structured_outputs", "has a json that is no JSON schema") from None

@@ -85,11 +85,7 @@ def sampling(body: ChatBody | CompletionBody) -> Sampling:
 
 
 def _limit(body: ChatBody | CompletionBody) -> int | None:
-    if isinstance(body, ChatBody) and body.max_completion_tokens is not None:
-        return body.max_completion_tokens
-    if isinstance(body, CompletionBody) and body.max_tokens is None:
-        return _COMPLETION_TOKENS
-    return body.max_tokens
+    return _COMPLETION_TOKENS if isinstance(body, CompletionBody) and body.limit is None else body.limit
 
 
 def _constraint(body: Body) -> Constraint | None:

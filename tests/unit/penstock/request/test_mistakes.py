@@ -16,9 +16,9 @@ from penstock.request import (
     Api,
     ChatBody,
     CompletionBody,
-    ignored_fields,
     is_rich,
     parse,
+    parse_noting,
     sampling,
 )
 from tests.unit.penstock.request.bodies import CHAT, COMPLETION, TOOLS, chat, completion, of_schema, shortened
@@ -305,4 +305,4 @@ def test_a_mistake_is_said_in_plain_words(fields: dict[str, Any], message: str) 
 
 def test_names_that_mean_nothing_here_are_told() -> None:
     raw = json.dumps(CHAT | {"store": True, "temperature": 1, "temprature": 0}).encode()
-    assert ignored_fields(Api.CHAT, raw) == ["temprature"]
+    assert parse_noting(Api.CHAT, raw)[1] == ["temprature"]

@@ -1,0 +1,10 @@
+"""What is wrong with a field, as an error."""
+
+from __future__ import annotations
+
+from penstock.errors import InvalidRequestError
+
+
+def wrong(field: str, what: str) -> InvalidRequestError:
+    """The error of a field; `what` goes on after its name."""
+    return InvalidRequestError(f"{field} {what}.", param=field)
