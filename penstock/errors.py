@@ -25,12 +25,20 @@ class FencedError(PenstockError):
     """This process was declared lost: every write of its epoch is refused."""
 
 
-class BrokerUnavailableError(PenstockError):
-    """Redis cannot be reached, or did not answer in time."""
+class BrokerError(PenstockError):
+    """Redis did not do what it was asked."""
+
+
+class BrokerUnavailableError(BrokerError):
+    """Redis cannot be reached, did not answer in time, or says that it cannot serve as it stands."""
 
 
 class BrokerFullError(BrokerUnavailableError):
     """Redis is at maxmemory and takes no new work."""
+
+
+class BrokerDataError(BrokerError):
+    """Redis holds something under one of our keys that none of our scripts has written: another type, or no record."""
 
 
 class ApiError(PenstockError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TypeVar
 
 from penstock.broker.channel import LOST
-from penstock.broker.client import Broker
+from penstock.broker.client import Broker, read
 from penstock.broker.keys import keys_of
+from penstock.broker.link import raise_any
 from penstock.broker.script import Call
 from penstock.errors import BrokerUnavailableError
 
@@ -27,16 +28,19 @@ class Bell:
     async def then(self, timeout_s: float, call: Call[T]) -> T:
         """Sleep until it rings, at most `timeout_s`, and run a call right then: one round trip for both.
 
-        Raises BrokerUnavailableError.
+        Raises BrokerUnavailableError, BrokerDataError.
         """
         try:
             wait = ("BLPOP", self._key, timeout_s)
             # Only a connection that has gone silent is ever cut off here; a ring lost with it is made up for by the
             # call, which follows every wait.
-            _, reply = await self._channel.ask([wait, await self._broker.as_command(call)], timeout_s + _GRACE_S)
+            rung, reply = await self._channel.ask([wait, await self._broker.as_command(call)], timeout_s + _GRACE_S)
+            raise_any([rung], LOST)
         except LOST as error:
             raise BrokerUnavailableError(f"Redis is out of reach: {error}") from error
-        return await self._broker.run(call) if isinstance(reply, Exception) else call.parse(reply)
+        read(lambda _: None, rung, wait)
+        # Whatever is wrong with the script's reply, it is run again in the ordinary way.
+        return await self._broker.run(call) if isinstance(reply, Exception) else read(call.parse, reply, call.keys)
 
     async def close(self) -> None:
         """Give the connection back."""

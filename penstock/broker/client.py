@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
@@ -15,12 +16,14 @@ from penstock.broker.connections import Endpoint
 from penstock.broker.link import Command, Link, open_link, raise_any
 from penstock.broker.query import Query
 from penstock.broker.script import Call, Source
-from penstock.errors import BrokerFullError, BrokerUnavailableError
+from penstock.errors import BrokerDataError, BrokerFullError, BrokerUnavailableError
 
 T = TypeVar("T")
 
 #: The first server that knows script flags.
 _FLAGS_SINCE = 7
+#: Of what was asked, in an error.
+_SHOWN_CHARACTERS = 300
 _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
 
@@ -51,7 +54,7 @@ class Broker:
         await self._channel.close()
 
     async def run(self, call: Call[T]) -> T:
-        """Run one call. Raises BrokerFullError, BrokerUnavailableError."""
+        """Run one call. Raises BrokerFullError, BrokerUnavailableError, BrokerDataError."""
         (reply,) = await self.run_many([call])
         return reply  # type: ignore[no-any-return]
 
@@ -64,9 +67,9 @@ class Broker:
         return answers
 
     async def run_each(self, calls: Sequence[Call[Any]]) -> list[Any]:
-        """Run unrelated calls in one round trip: one that is refused has its error (BrokerFullError) for an answer.
+        """Run unrelated calls in one round trip: one that is refused has its error for an answer.
 
-        Raises BrokerUnavailableError.
+        That is BrokerFullError or BrokerDataError. Raises BrokerUnavailableError.
         """
         return await self._patiently(lambda: self._execute(calls))
 
@@ -85,12 +88,12 @@ class Broker:
         return self._words(call)
 
     async def ask(self, query: Query[T]) -> T:
-        """Run one query. Raises BrokerUnavailableError."""
+        """Run one query. Raises BrokerUnavailableError, BrokerDataError."""
         (answer,) = await self.ask_many([query])
         return answer  # type: ignore[no-any-return]
 
     async def ask_many(self, queries: Sequence[Query[Any]]) -> list[Any]:
-        """Run queries in one round trip. Raises BrokerUnavailableError."""
+        """Run queries in one round trip. Raises BrokerUnavailableError, BrokerDataError."""
         return await self._patiently(lambda: self._ask(queries))
 
     async def _patiently(self, attempt: Callable[[], Awaitable[list[Any]]]) -> list[Any]:
@@ -115,8 +118,8 @@ class Broker:
 
     async def _ask(self, queries: Sequence[Query[Any]]) -> list[Any]:
         replies = await self._channel.ask([query.command for query in queries], self._timeout_s)
-        raise_any(replies, RedisError)
-        return [query.parse(reply) for query, reply in zip(queries, replies, strict=True)]
+        raise_any(replies, LOST)
+        return [read(query.parse, reply, query.command) for query, reply in zip(queries, replies, strict=True)]
 
     async def _execute(self, calls: Sequence[Call[Any]]) -> list[Any]:
         await self._know_server()
@@ -161,10 +164,11 @@ class _Landing:
 
     def set_result(self, replies: list[Any]) -> None:
         """Whatever is not as it should be is for `run_many` to sort out."""
-        if any(isinstance(reply, RedisError) for reply in replies):
-            self._landed(None)
-        else:
-            self._landed([call.parse(reply) for call, reply in zip(self._calls, replies, strict=True)])
+        answers = None
+        if not any(isinstance(reply, RedisError) for reply in replies):
+            with suppress(Exception):
+                answers = [call.parse(reply) for call, reply in zip(self._calls, replies, strict=True)]
+        self._landed(answers)
 
     def set_exception(self, _: Exception) -> None:
         """The replies were lost."""
@@ -178,8 +182,23 @@ def _major_version(info: bytes) -> int:
 
 
 def _answer(call: Call[Any], reply: Any) -> Any:
-    if not isinstance(reply, RedisError):
-        return call.parse(reply)
-    if isinstance(reply, OutOfMemoryError) or "OOM " in str(reply):
+    if isinstance(reply, OutOfMemoryError):
         return BrokerFullError("Redis is at its memory limit")
-    return reply
+    try:
+        return read(call.parse, reply, (call.script.name, *call.keys))
+    except BrokerDataError as error:
+        return error
+
+
+def read(parse: Callable[[Any], T], reply: Any, about: Sequence[Any]) -> T:
+    """A reply as its parser reads it; `about` is what was asked. Raises BrokerDataError."""
+    reason: Exception
+    if isinstance(reply, RedisError):
+        reason = reply
+    else:
+        try:
+            return parse(reply)
+        except Exception as error:  # noqa: BLE001 - parsers are pure: whatever it is, the reply is its cause
+            reason = error
+    shown = " ".join(str(word) for word in about)[:_SHOWN_CHARACTERS]
+    raise BrokerDataError(f"Redis holds something else than Penstock wrote there ({shown}): {reason!r}")

@@ -16,8 +16,15 @@ from typing import Any, Protocol, cast
 
 import hiredis
 from redis.asyncio.connection import DefaultParser
+from redis.exceptions import (
+    AskError,
+    InvalidResponse,
+    MovedError,
+    NoScriptError,
+    OutOfMemoryError,
+    RedisError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import InvalidResponse, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from penstock.broker.connections import Endpoint, Form, master_of
@@ -31,17 +38,28 @@ _pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: i
 
 
 class NotNowError(RedisError):
-    """The server answers but cannot write, as it stands: a full disk, a replica too few, a slot on its way."""
+    """The server answers but does not serve, as it stands: a full disk, a replica too few, a password it wants now."""
 
 
-_NOT_NOW = re.compile(r"(?:^|-)(MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY) ")
+class DataError(RedisError):
+    """What a key holds is not what the command is for: the same command would fail again, and others would not."""
+
+
+#: What the callers handle; every other error is a server's that may be in order a moment later.
+_HANDLED = (AskError, MovedError, NoScriptError)
+#: Before Redis 7 a script's own error quotes that of its command.
+_WRONG_DATA = re.compile(r"\b(WRONGTYPE|user_script|not an integer|not a valid float|out of range)\b")
+_NOT_NOW = re.compile(r"\b(MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|READONLY|NOPERM|NOAUTH) ")
 
 
 def _error(text: str) -> RedisError:
-    """The exception for an error reply; before Redis 7 a script's own error quotes that of its command."""
-    if _NOT_NOW.search(text):
-        return NotNowError(text)
-    return cast("RedisError", DefaultParser.parse_error(text))  # type: ignore[no-untyped-call]
+    """The exception for an error reply."""
+    if "OOM " in text:
+        return OutOfMemoryError(text)
+    if _WRONG_DATA.search(text) and not _NOT_NOW.search(text):
+        return DataError(text)
+    error = cast("RedisError", DefaultParser.parse_error(text))  # type: ignore[no-untyped-call]
+    return error if isinstance(error, _HANDLED) else NotNowError(text)
 
 
 def _packed(commands: Sequence[Command]) -> bytes:
@@ -145,12 +163,12 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand out the replies that are complete."""
-        reader, deliver, waiting = self._reader, self._deliver, self._waiting
+        reader, waiting = self._reader, self._waiting
         reader.feed(data)
         # Whoever takes a reply may close us.
-        while not self.is_lost and (reply := reader.gets()) is not _NOT_YET:
-            if not waiting and deliver is not None:
-                deliver(reply)
+        while not self.is_lost and (reply := self._next()) is not _NOT_YET:
+            if not waiting:
+                self._take_unasked(reply)
                 continue
             batch = waiting[0]
             batch.replies.append(reply)
@@ -160,6 +178,20 @@ class Link(asyncio.Protocol):
                 # Who waited may have been cancelled.
                 if not batch.answer.done():
                     batch.answer.set_result(batch.replies)
+
+    def _next(self) -> Any:
+        try:
+            return self._reader.gets()
+        except InvalidResponse as error:
+            self.close(RedisConnectionError(f"What came from Redis is not its protocol: {error}."))
+            return _NOT_YET
+
+    def _take_unasked(self, reply: Any) -> None:
+        """A subscriber's message; or why the server is about to close the connection (too many clients, say)."""
+        if isinstance(reply, RedisError) or self._deliver is None:
+            self.close(RedisConnectionError(f"Redis said without being asked: {reply}."))
+        else:
+            self._deliver(reply)
 
     def _watch(self, due_s: float) -> None:
         if self._timer is not None:

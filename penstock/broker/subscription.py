@@ -78,9 +78,6 @@ class Subscription:
         return not self._is_silent
 
     def _receive(self, reply: Any) -> None:
-        if isinstance(reply, Exception):
-            # This ends the connection, and another one begins.
-            raise reply
         self._is_silent = False
         if reply[0] == b"message":
             self._deliver(reply[2])

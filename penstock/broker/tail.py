@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from penstock.broker.channel import LOST
-from penstock.broker.client import Broker
+from penstock.broker.client import Broker, read
 from penstock.broker.holding import Held
 from penstock.broker.keys import keys_of
 from penstock.broker.link import Command, raise_any
@@ -56,7 +56,7 @@ class Tail:
         self._last = {self._inbox: b"0", self._control: b"0"}
 
     async def read(self) -> Arrivals:
-        """Wait for entries, at most two seconds. Raises BrokerUnavailableError."""
+        """Wait for entries, at most two seconds. Raises BrokerUnavailableError, BrokerDataError."""
         command: Command = (
             "XREAD",
             "COUNT",
@@ -70,17 +70,20 @@ class Tail:
         try:
             # Cuts off only a connection that has gone silent.
             replies = await self._channel.ask([command], _BLOCK_MS / 1000 + _GRACE_S)
-            raise_any(replies, Exception)
+            raise_any(replies, LOST)
         except LOST as error:
             raise BrokerUnavailableError(f"Redis is out of reach: {error}") from error
-        streams = dict(replies[0] or ())
+        streams = read(lambda reply: dict(reply or ()), replies[0], command)
         for stream, entries in streams.items():
             self._last[stream] = entries[-1][0]
         controls = streams.get(self._control, ())
         if controls:
             await self._clear(controls)
+        return read(self._arrivals, streams, command)
+
+    def _arrivals(self, streams: dict[bytes, Any]) -> Arrivals:
         held = [Held.from_entry(entry, dict(_pairs(fields))) for entry, fields in streams.get(self._inbox, ())]
-        return Arrivals(held, [_control(dict(_pairs(fields))) for _, fields in controls])
+        return Arrivals(held, [_control(dict(_pairs(fields))) for _, fields in streams.get(self._control, ())])
 
     async def drop(self, held: Sequence[Held]) -> None:
         """Take entries out of the inbox that are not ours (any more): an older fence never becomes valid again."""
