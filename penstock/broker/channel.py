@@ -1,25 +1,15 @@
-"""A way to Redis that lasts: a connection that is opened when it is needed, and again when it was lost."""
+"""A way to Redis that lasts: connections that are opened when they are needed, and again when they were lost."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from redis.exceptions import BusyLoadingError, ReadOnlyError, RedisError
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-
-from penstock.broker.connections import Endpoint, Form, client_of
-from penstock.broker.link import Answer, Command, Link, NotNowError, open_link
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
-
-#: A server that cannot answer, or (a replica by now) may not: the same command may succeed a moment later.
-LOST = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, NotNowError, OSError)
-#: Replies that redis-py's cluster client asks for itself, and wants parsed.
-_CLUSTER_NEEDS = {"CLUSTER SLOTS", "COMMAND"}
+from penstock.broker.cluster import Cluster
+from penstock.broker.connections import Endpoint, Form
+from penstock.broker.dialing import Deliver, open_link
+from penstock.broker.link import Answer, Command, Link
 
 
 class Channel(Protocol):
@@ -38,11 +28,35 @@ class Channel(Protocol):
         """Close the connection."""
 
 
-def open_channel(endpoint: Endpoint, *, connect_s: float = 1.0) -> Channel:
-    """A channel of its own; nothing is connected yet."""
+class Servers(Protocol):
+    """Where an endpoint leads; nothing is connected yet."""
+
+    def channel(self) -> Channel:
+        """A channel of its own."""
+
+    async def subscriber(self, deliver: Deliver) -> Link:
+        """A connection whose unasked messages go to `deliver`. Raises one of LOST."""
+
+
+def servers_of(endpoint: Endpoint, connect_s: float) -> Servers:
+    """What there is behind an endpoint; `connect_s` bounds each attempt to connect."""
     if endpoint.form is Form.CLUSTER:
-        return _ClusterChannel(endpoint, connect_s)
-    return _LinkChannel(endpoint, connect_s)
+        return Cluster(endpoint, connect_s)
+    return _OneServer(endpoint, connect_s)
+
+
+class _OneServer:
+    """One that serves everything, whichever it is by now."""
+
+    def __init__(self, endpoint: Endpoint, connect_s: float) -> None:
+        self._endpoint = endpoint
+        self._connect_s = connect_s
+
+    def channel(self) -> Channel:
+        return _LinkChannel(self._endpoint, self._connect_s)
+
+    async def subscriber(self, deliver: Deliver) -> Link:
+        return await open_link(self._endpoint, self._connect_s, deliver)
 
 
 class _LinkChannel:
@@ -75,35 +89,3 @@ class _LinkChannel:
             if self._link is None or self._link.is_lost:
                 self._link = await open_link(self._endpoint, self._connect_s)
             return self._link
-
-
-class _ClusterChannel:
-    """To whichever node has the slot: redis-py knows the way."""
-
-    def __init__(self, endpoint: Endpoint, connect_s: float) -> None:
-        self._endpoint = endpoint
-        self._connect_s = connect_s
-        self._client: Redis | None = None
-
-    async def ask(self, commands: Sequence[Command], timeout_s: float) -> list[Any]:
-        if self._client is None:
-            self._client = client_of(self._endpoint, connect_s=self._connect_s, timeout_s=None)
-            for name in self._client.response_callbacks.keys() - _CLUSTER_NEEDS:
-                del self._client.response_callbacks[name]
-        async with asyncio.timeout(timeout_s):
-            return [await self._run(self._client, command) for command in commands]
-
-    def begin(self, commands: Sequence[Command], timeout_s: float, answer: Answer) -> bool:  # noqa: ARG002 - it cannot
-        return False
-
-    async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
-
-    async def _run(self, client: Redis, command: Command) -> Any:
-        try:
-            return await client.execute_command(*command)  # type: ignore[no-untyped-call]
-        except LOST:
-            raise
-        except RedisError as error:
-            return error

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
 
-from penstock.broker.channel import LOST, Channel, open_channel
+from penstock.broker.channel import Channel, servers_of
 from penstock.broker.connections import Endpoint
-from penstock.broker.link import Command, Link, open_link, raise_any
+from penstock.broker.link import LOST, Command, Link, raise_any
 from penstock.broker.query import Query
 from penstock.broker.script import Call, Source
 from penstock.errors import BrokerDataError, BrokerFullError, BrokerUnavailableError
@@ -35,7 +35,7 @@ class Broker:
     """
 
     def __init__(self, endpoint: Endpoint, *, timeout_s: float = 1.0, patience_s: float = 0.0) -> None:
-        self._endpoint = endpoint
+        self._servers = servers_of(endpoint, timeout_s)
         self._timeout_s = timeout_s
         self._patience_s = patience_s
         self._flagged: bool | None = None
@@ -43,11 +43,11 @@ class Broker:
 
     def channel(self) -> Channel:
         """A further way to the same Redis, for what blocks; the caller closes it."""
-        return open_channel(self._endpoint, connect_s=self._timeout_s)
+        return self._servers.channel()
 
     async def subscriber(self, deliver: Callable[[Any], None]) -> Link:
         """A connection whose unasked messages go to `deliver`. Raises one of LOST."""
-        return await open_link(self._endpoint, self._timeout_s, deliver)
+        return await self._servers.subscriber(deliver)
 
     async def close(self) -> None:
         """Close the connection."""

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
-from typing import Any, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
-
-from redis.asyncio import Redis, RedisCluster, Sentinel
-from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from penstock.errors import SettingsError
 
+#: Where a server listens: host and port.
+Node = tuple[str, int]
+
 
 class Form(enum.StrEnum):
-    """How the servers are arranged."""
+    """How the servers are arranged; the schemes of their URLs, which begin with `rediss` where TLS is spoken."""
 
     SINGLE = "redis"
-    TLS = "rediss"
     UNIX = "unix"
     SENTINEL = "redis+sentinel"
     CLUSTER = "redis+cluster"
+
+
+_TLS = re.compile(r"^rediss(?=$|\+)")
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,9 @@ class Endpoint:
     """A parsed Redis URL."""
 
     form: Form
-    #: Host and port; several for Sentinel and Cluster.
-    nodes: tuple[tuple[str, int], ...] = ()
+    #: Several for Sentinel and Cluster.
+    nodes: tuple[Node, ...] = ()
+    tls: bool = False
     path: str = ""
     username: str | None = None
     password: str | None = None
@@ -43,14 +44,14 @@ class Endpoint:
     def parse(cls, url: str) -> Endpoint:
         """Read a URL of any form. Raises SettingsError.
 
-        `redis://[user:password@]host:port/db`, `rediss://…`, `unix:///path?db=0`,
-        `redis+sentinel://host:port,host:port/service[/db]` or `redis+cluster://host:port,host:port`.
+        `redis://[user:password@]host:port/db`, `unix:///path?db=0`, `redis+sentinel://host:port,host:port/service[/db]`
+        or `redis+cluster://host:port,host:port`; with TLS `rediss` in the place of `redis`.
         """
         parts = urlsplit(url)
         try:
-            form = Form(parts.scheme)
+            form = Form(_TLS.sub("redis", parts.scheme))
         except ValueError:
-            known = ", ".join(f"{form}://" for form in Form)
+            known = ", ".join(f"{form}://" for form in Form) + " (with TLS: rediss)"
             raise SettingsError(f"redis.url: unknown scheme in {_shown(url)!r}; use one of {known}") from None
         return _unix(parts, url) if form is Form.UNIX else _network(form, parts, url)
 
@@ -78,13 +79,14 @@ def _network(form: Form, parts: SplitResult, url: str) -> Endpoint:
             raise SettingsError(f"redis.url: {_shown(url)!r} lacks the master's name: redis+sentinel://host:26379/NAME")
         service = path.pop(0)
     db = _number(path.pop(0), url) if path else 0
-    if len(nodes) > 1 and form in (Form.SINGLE, Form.TLS):
+    if len(nodes) > 1 and form is Form.SINGLE:
         raise SettingsError("redis.url: several hosts need redis+sentinel:// or redis+cluster://")
     if path or (db and form is Form.CLUSTER):
         raise SettingsError(f"redis.url: {_shown(url)!r} goes on too long after its hosts")
     return Endpoint(
         form,
         nodes=nodes,
+        tls=_TLS.match(parts.scheme) is not None,
         username=unquote(username) or None,
         password=unquote(password) or None,
         db=db,
@@ -98,43 +100,7 @@ def _refuse(options: dict[str, str]) -> None:
         raise SettingsError(f"redis.url: unknown option {next(iter(options))!r} after the question mark; leave it out")
 
 
-def client_of(endpoint: Endpoint, *, connect_s: float = 1.0, timeout_s: float | None = 1.0) -> Redis:
-    """A redis-py client. It never retries by itself: a write may have happened although its reply was lost."""
-    common: dict[str, Any] = {
-        "socket_connect_timeout": connect_s,
-        "socket_timeout": timeout_s,
-        "username": endpoint.username,
-        "password": endpoint.password,
-    }
-    single = {**common, "db": endpoint.db, "retry": Retry(NoBackoff(), 0), "retry_on_timeout": False}
-    if endpoint.form is Form.CLUSTER:
-        host, port = endpoint.nodes[0]
-        return cast("Redis", RedisCluster(host=host, port=port, cluster_error_retry_attempts=1, **common))
-    if endpoint.form is Form.SENTINEL:
-        return cast("Redis", _sentinel(endpoint, connect_s).master_for(endpoint.service, **single))
-    if endpoint.form is Form.UNIX:
-        return Redis.from_pool(ConnectionPool(UnixDomainSocketConnection, path=endpoint.path, **single))
-    host, port = endpoint.nodes[0]
-    kind = SSLConnection if endpoint.form is Form.TLS else Connection
-    return Redis.from_pool(ConnectionPool(kind, host=host, port=port, **single))
-
-
-async def master_of(endpoint: Endpoint, *, timeout_s: float = 1.0) -> tuple[str, int]:
-    """Where Sentinel says that the master is. Raises RedisError."""
-    guard = _sentinel(endpoint, timeout_s)
-    try:
-        host, port = await guard.discover_master(endpoint.service)
-    finally:
-        for client in guard.sentinels:
-            await client.aclose()
-    return str(host), int(port)
-
-
-def _sentinel(endpoint: Endpoint, timeout_s: float) -> Sentinel:
-    return Sentinel(list(endpoint.nodes), socket_timeout=timeout_s)  # type: ignore[no-untyped-call]
-
-
-def _node(host: str, form: Form, url: str) -> tuple[str, int]:
+def _node(host: str, form: Form, url: str) -> Node:
     name, colon, port = host.rpartition(":")
     if not colon or host.endswith("]"):
         name, port = host, "26379" if form is Form.SENTINEL else "6379"

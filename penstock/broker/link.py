@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
-import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
@@ -27,7 +25,6 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from penstock.broker.connections import Endpoint, Form, master_of
 from penstock.broker.script import Argument
 
 Command = Sequence[Argument]
@@ -45,6 +42,8 @@ class DataError(RedisError):
     """What a key holds is not what the command is for: the same command would fail again, and others would not."""
 
 
+#: A server that cannot answer, or (a replica by now) may not: the same command may succeed a moment later.
+LOST = (RedisConnectionError, RedisTimeoutError, NotNowError, OSError)
 #: What the callers handle; every other error is a server's that may be in order a moment later.
 _HANDLED = (AskError, MovedError, NoScriptError)
 #: Before Redis 7 a script's own error quotes that of its command.
@@ -209,40 +208,6 @@ class Link(asyncio.Protocol):
             self._watch(due_s)
         else:
             self.close(RedisTimeoutError("Redis did not answer in time."))
-
-
-async def open_link(endpoint: Endpoint, timeout_s: float, deliver: Callable[[Any], None] | None = None) -> Link:
-    """Connect, and log in as the endpoint says. Raises OSError, RedisError."""
-    async with asyncio.timeout(timeout_s):
-        link = await _dial(endpoint, deliver)
-        try:
-            await _greet(link, endpoint, timeout_s)
-        except BaseException:
-            link.close()
-            raise
-    return link
-
-
-async def _dial(endpoint: Endpoint, deliver: Callable[[Any], None] | None) -> Link:
-    loop = asyncio.get_running_loop()
-    if endpoint.form is Form.UNIX:
-        return (await loop.create_unix_connection(lambda: Link(deliver), endpoint.path))[1]
-    # Any one node of a cluster hears what is published at every other.
-    host, port = await master_of(endpoint) if endpoint.form is Form.SENTINEL else endpoint.nodes[0]
-    tls = ssl.create_default_context() if endpoint.form is Form.TLS else None
-    transport, link = await loop.create_connection(lambda: Link(deliver), host, port, ssl=tls)
-    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    return link
-
-
-async def _greet(link: Link, endpoint: Endpoint, timeout_s: float) -> None:
-    """Log in and choose the database; with RESP2, what a new connection speaks, nothing else has to be agreed on."""
-    words: list[Command] = []
-    if endpoint.password is not None:
-        words.append(("AUTH", *filter(None, (endpoint.username,)), endpoint.password))
-    if endpoint.db:
-        words.append(("SELECT", endpoint.db))
-    raise_any(await link.ask(words, timeout_s), RedisError)
 
 
 def raise_any(replies: Sequence[Any], kinds: type[Exception] | tuple[type[Exception], ...]) -> None:

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from penstock.broker.channel import LOST
+from penstock.broker.link import LOST
 from penstock.telemetry import events, logs
 
 if TYPE_CHECKING:

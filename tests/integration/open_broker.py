@@ -6,11 +6,16 @@ from functools import cached_property
 from typing import Any
 
 from penstock.broker.client import Broker
-from penstock.broker.connections import client_of
+from penstock.broker.connections import Endpoint
+from tests.redis_client import client_of
 
 
 class OpenBroker(Broker):
     """A Broker that offers plain commands too."""
+
+    def __init__(self, endpoint: Endpoint, *, timeout_s: float = 1.0, patience_s: float = 0.0) -> None:
+        super().__init__(endpoint, timeout_s=timeout_s, patience_s=patience_s)
+        self._endpoint = endpoint
 
     @cached_property
     def client(self) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from penstock.broker import leading
-from penstock.broker.connections import Endpoint, client_of
+from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.broker.submission import Accepted, Exists
 from penstock.errors import BrokerUnavailableError
@@ -19,6 +19,7 @@ from penstock.settings import Fsync, RedisSettings
 from tests.chaos.proxy import Proxy
 from tests.integration.broker.pool import LEADER, POOL, Pool
 from tests.integration.open_broker import OpenBroker
+from tests.redis_client import client_of
 from tests.servers import SERVERS
 
 

@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from penstock.broker import holding
-from penstock.broker.connections import Endpoint, client_of
+from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import ServerBinary
 from penstock.broker.subscription import Subscription
 from penstock.errors import BrokerUnavailableError
@@ -23,6 +23,7 @@ from tests.eventual import until
 from tests.harness.processes import free_port
 from tests.integration.broker.pool import POOL, Pool
 from tests.integration.open_broker import OpenBroker
+from tests.redis_client import client_of
 from tests.servers import SERVERS
 from tests.waiting import eventually
 
@@ -132,7 +133,7 @@ async def test_a_master_that_sentinel_names(name: str, tmp_path: Path) -> None:
             nowhere = f"127.0.0.1:{free_port()}"
             plain = f"redis://127.0.0.1:{_port_of(master)}"
             await _passes_a_job(f"redis+sentinel://{nowhere},127.0.0.1:{_port_of(sentinel)}/main", plain)
-            with pytest.raises(BrokerUnavailableError, match="No master found for 'other'"):
+            with pytest.raises(BrokerUnavailableError, match="knows no master 'other'"):
                 await _passes_a_job(f"redis+sentinel://127.0.0.1:{_port_of(sentinel)}/other", plain)
 
 

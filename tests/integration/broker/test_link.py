@@ -10,9 +10,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from penstock.broker.channel import open_channel
+from penstock.broker.channel import servers_of
 from penstock.broker.connections import Endpoint
-from penstock.broker.link import Link, open_link
+from penstock.broker.dialing import open_link
+from penstock.broker.link import Link
 from tests.chaos.proxy import Proxy
 
 
@@ -113,7 +114,7 @@ async def test_a_subscriber_hears_in_order_and_between_its_own_replies(redis_url
 async def test_a_channel_connects_once_for_all_and_again_when_it_has_to(redis_url: str) -> None:
     proxy = Proxy(redis_url.removeprefix("unix://"))
     await proxy.start()
-    channel = open_channel(Endpoint.parse(proxy.url))
+    channel = servers_of(Endpoint.parse(proxy.url), 1.0).channel()
     ping = [("PING",)]
     answer: asyncio.Future[list[object]] = asyncio.get_running_loop().create_future()
     assert not channel.begin(ping, 5.0, answer)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.broker.channel import open_channel
-from penstock.broker.connections import Endpoint, Form, client_of
+from penstock.broker.channel import servers_of
+from penstock.broker.connections import Endpoint, Form
 from penstock.errors import SettingsError
 
 HOST = (("redis.example", 6379),)
@@ -17,7 +17,7 @@ FORMS = [
     ("redis://me:se%40cret@redis.example", Endpoint(Form.SINGLE, HOST, username="me", password="se@cret")),
     ("redis://[::1]:7000", Endpoint(Form.SINGLE, (("::1", 7000),))),
     ("redis://[::1]", Endpoint(Form.SINGLE, (("::1", 6379),))),
-    ("rediss://redis.example/1", Endpoint(Form.TLS, HOST, db=1)),
+    ("rediss://redis.example/1", Endpoint(Form.SINGLE, HOST, db=1, tls=True)),
     ("unix:///run/redis.sock", Endpoint(Form.UNIX, path="/run/redis.sock")),
     ("unix:///run/redis.sock?db=2", Endpoint(Form.UNIX, path="/run/redis.sock", db=2)),
     (
@@ -25,6 +25,8 @@ FORMS = [
         Endpoint(Form.SENTINEL, (("a", 26379), ("b", 5000)), password="pw", db=2, service="main"),
     ),
     ("redis+cluster://a:1,b:2", Endpoint(Form.CLUSTER, (("a", 1), ("b", 2)))),
+    ("rediss+cluster://a:1,b:2", Endpoint(Form.CLUSTER, (("a", 1), ("b", 2)), tls=True)),
+    ("rediss+sentinel://a/main", Endpoint(Form.SENTINEL, (("a", 26379),), service="main", tls=True)),
 ]
 
 MISTAKES = [
@@ -66,15 +68,4 @@ def test_a_complaint_does_not_tell_the_password() -> None:
 
 @pytest.mark.parametrize("url", [url for url, _ in FORMS])
 async def test_every_form_makes_a_channel(url: str) -> None:
-    await open_channel(Endpoint.parse(url)).close()
-
-
-@pytest.mark.parametrize("url", [url for url, _ in FORMS])
-async def test_every_form_makes_a_client(url: str) -> None:
-    await client_of(Endpoint.parse(url)).aclose()
-
-
-async def test_no_client_tries_a_write_twice_by_itself() -> None:
-    client = client_of(Endpoint.parse("redis://redis.example"))
-    assert client.connection_pool.connection_kwargs["retry"]._retries == 0
-    await client.aclose()
+    await servers_of(Endpoint.parse(url), 1.0).channel().close()
