@@ -7,7 +7,7 @@ import secrets
 import signal
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -38,8 +38,8 @@ class Context(Service):
     """One ingress process."""
 
     broker: Broker
-    #: For what every request does.
-    funnel: Funnel
+    #: By pool, for what every request does: in a cluster one pool's node may be away while another's is not.
+    funnels: Mapping[str, Funnel]
     relay: Relay
     attacher: Attacher
     #: By pool.
@@ -81,7 +81,7 @@ async def running(settings: Settings) -> AsyncIterator[Context]:
         settings=settings,
         tokenizers=Tokenizers(settings),
         broker=broker,
-        funnel=Funnel(broker, settings.ingress.submit_timeout_s),
+        funnels={pool: Funnel(broker, settings.ingress.submit_timeout_s) for pool in settings.pools},
         relay=relay,
         attacher=attacher,
     )

@@ -128,7 +128,7 @@ async def _enqueue(
     # From here on the job may exist, whatever we hear of it.
     exchange.job_id = job.id
     try:
-        return await context.funnel.run(
+        return await context.funnels[job.pool].run(
             enqueue(job, max_jobs=limits.lane_max_jobs, max_bytes=limits.lane_max_bytes, replaces=replaces)
         )
     except BrokerFullError:
