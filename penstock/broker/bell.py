@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TypeVar
 
 from penstock.broker.client import Broker, read
+from penstock.broker.error_replies import LOST
 from penstock.broker.keys import keys_of
-from penstock.broker.link import LOST, raise_any
+from penstock.broker.link import raise_any
 from penstock.broker.script import Call
 from penstock.errors import BrokerUnavailableError
 

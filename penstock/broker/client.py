@@ -13,7 +13,8 @@ from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
 
 from penstock.broker.channel import Channel, servers_of
 from penstock.broker.connections import Endpoint
-from penstock.broker.link import LOST, Command, Link, raise_any
+from penstock.broker.error_replies import LOST
+from penstock.broker.link import Command, Link, raise_any
 from penstock.broker.query import Query
 from penstock.broker.script import Call, Source
 from penstock.errors import BrokerDataError, BrokerFullError, BrokerUnavailableError

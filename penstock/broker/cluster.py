@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import AskError, MovedError, RedisError
+from redis.exceptions import RedisError
 
 from penstock.broker.connections import Endpoint, Node
 from penstock.broker.dialing import first_of, open_node
-from penstock.broker.link import LOST, Answer, Command, Link, NotNowError, raise_any
+from penstock.broker.error_replies import LOST, ElsewhereError, NotNowError
+from penstock.broker.link import Answer, Command, Link, raise_any
 from penstock.broker.slots import SlotMap, slot_of
 
 if TYPE_CHECKING:
@@ -96,9 +97,9 @@ class ClusterChannel:
             except LOST:
                 self._cluster.doubt(slots)
                 raise
-            if any(isinstance(replies[at], MovedError | NotNowError) for at in due):
+            if any(isinstance(replies[at], NotNowError) or _has_moved(replies[at]) for at in due):
                 self._cluster.doubt(slots)
-            due = [at for at in due if isinstance(replies[at], MovedError | AskError)]
+            due = [at for at in due if isinstance(replies[at], ElsewhereError)]
             if not due:
                 return replies
         raise NotNowError("The cluster is being rearranged.")
@@ -133,7 +134,7 @@ class ClusterChannel:
         for part, answer in zip(parts.values(), answers, strict=True):
             rest = iter(answer)
             for at in part:
-                if type(replies[at]) is AskError:
+                if _is_asking(replies[at]):
                     next(rest)
                 replies[at] = next(rest)
 
@@ -156,8 +157,7 @@ def _by_node(
     parts: dict[Node, list[int]] = {}
     for at in due:
         reply = replies[at]
-        # A MovedError is an AskError too.
-        node = (reply.host, reply.port) if isinstance(reply, AskError) else _node_of(slots, commands[at], usual)
+        node = reply.node if isinstance(reply, ElsewhereError) else _node_of(slots, commands[at], usual)
         parts.setdefault(node, []).append(at)
     return parts
 
@@ -185,4 +185,12 @@ def _node_of(slots: SlotMap, command: Command, usual: Node) -> Node:
 
 def _asking(command: Command, reply: Any) -> tuple[Command, ...]:
     """A slot on its way is served by the node that gets it only where that is asked for each time."""
-    return (("ASKING",), command) if type(reply) is AskError else (command,)
+    return (("ASKING",), command) if _is_asking(reply) else (command,)
+
+
+def _is_asking(reply: Any) -> bool:
+    return isinstance(reply, ElsewhereError) and reply.is_asking
+
+
+def _has_moved(reply: Any) -> bool:
+    return isinstance(reply, ElsewhereError) and not reply.is_asking

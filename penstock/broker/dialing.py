@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from redis.exceptions import RedisError
 
 from penstock.broker.connections import Endpoint, Form, Node
-from penstock.broker.link import Command, Link, NotNowError, raise_any
+from penstock.broker.error_replies import NotNowError
+from penstock.broker.link import Command, Link, raise_any
 
 T = TypeVar("T")
 Deliver = Callable[[Any], None]

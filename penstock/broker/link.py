@@ -7,24 +7,16 @@ and timeouts, all in Python. This is hiredis in an asyncio protocol, without a t
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 import hiredis
-from redis.asyncio.connection import DefaultParser
-from redis.exceptions import (
-    AskError,
-    InvalidResponse,
-    MovedError,
-    NoScriptError,
-    OutOfMemoryError,
-    RedisError,
-)
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import InvalidResponse, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from penstock.broker.error_replies import error_of
 from penstock.broker.script import Argument
 
 Command = Sequence[Argument]
@@ -32,33 +24,6 @@ Command = Sequence[Argument]
 _NOT_YET = object()
 # Its annotations know packed commands of one word only.
 _pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
-
-
-class NotNowError(RedisError):
-    """The server answers but does not serve, as it stands: a full disk, a replica too few, a password it wants now."""
-
-
-class DataError(RedisError):
-    """What a key holds is not what the command is for: the same command would fail again, and others would not."""
-
-
-#: A server that cannot answer, or (a replica by now) may not: the same command may succeed a moment later.
-LOST = (RedisConnectionError, RedisTimeoutError, NotNowError, OSError)
-#: What the callers handle; every other error is a server's that may be in order a moment later.
-_HANDLED = (AskError, MovedError, NoScriptError)
-#: Before Redis 7 a script's own error quotes that of its command.
-_WRONG_DATA = re.compile(r"\b(WRONGTYPE|user_script|not an integer|not a valid float|out of range)\b")
-_NOT_NOW = re.compile(r"\b(MISCONF|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|READONLY|NOPERM|NOAUTH) ")
-
-
-def _error(text: str) -> RedisError:
-    """The exception for an error reply."""
-    if "OOM " in text:
-        return OutOfMemoryError(text)
-    if _WRONG_DATA.search(text) and not _NOT_NOW.search(text):
-        return DataError(text)
-    error = cast("RedisError", DefaultParser.parse_error(text))  # type: ignore[no-untyped-call]
-    return error if isinstance(error, _HANDLED) else NotNowError(text)
 
 
 def _packed(commands: Sequence[Command]) -> bytes:
@@ -99,7 +64,7 @@ class Link(asyncio.Protocol):
     def __init__(self, deliver: Callable[[Any], None] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._deliver = deliver
-        self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=_error, notEnoughData=_NOT_YET)
+        self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=error_of, notEnoughData=_NOT_YET)
         self._waiting: deque[_Batch] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due_s = 0.0

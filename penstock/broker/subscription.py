@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from penstock.broker.link import LOST
+from penstock.broker.error_replies import LOST
 from penstock.telemetry import events, logs
 
 if TYPE_CHECKING:

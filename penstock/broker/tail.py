@@ -9,9 +9,10 @@ from typing import Any
 from msgspec import Struct
 
 from penstock.broker.client import Broker, read
+from penstock.broker.error_replies import LOST
 from penstock.broker.holding import Held
 from penstock.broker.keys import keys_of
-from penstock.broker.link import LOST, Command, raise_any
+from penstock.broker.link import Command, raise_any
 from penstock.broker.query import Query
 from penstock.errors import BrokerUnavailableError
 
