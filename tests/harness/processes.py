@@ -25,13 +25,23 @@ _chance = random.SystemRandom()
 _COMMANDS = ("up", "ingress", "scheduler", "worker", "tokenizer")
 
 
-def free_port() -> int:
-    """A port nobody listens on at the moment, and that the kernel gives to no connection meanwhile."""
+def free_port(offset: int = 0) -> int:
+    """A port nobody listens on at the moment, and that the kernel gives to no connection meanwhile.
+
+    With an offset, the port so far above it is just as free.
+    """
+    first, last = _SERVER_PORTS
     while True:
-        port = _chance.randrange(*_SERVER_PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
+        port = _chance.randrange(first, last - offset)
+        if _is_free(port) and _is_free(port + offset):
             return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 def spawn(arguments: Iterable[str], environ: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
@@ -32,11 +33,25 @@ SIMULATED_POOL: dict[str, Any] = {
 }
 
 
+class Servers(Protocol):
+    """Redis in whatever form."""
+
+    @property
+    def url(self) -> str:
+        """How Penstock connects."""
+
+    def start(self) -> None:
+        """Start and wait until it serves."""
+
+    def stop(self) -> None:
+        """End every server."""
+
+
 class Stack:
-    """Redis, and processes of each role; `workers` says how many workers each host has.
+    """Redis, and processes of each role; `workers` says how many workers each host of a pool has.
 
     Files lie in `folder`, which must have a short path (for the unix socket); `redis_url` leads the processes elsewhere
-    than straight to the stack's own Redis.
+    than straight to the stack's Redis, which is its own unless it is given other `servers`.
     """
 
     def __init__(
@@ -47,16 +62,23 @@ class Stack:
         ingresses: int = 1,
         schedulers: int = 1,
         workers: tuple[int, ...] = (1,),
+        pools: Sequence[str] = ("sim",),
         binary: ServerBinary | None = None,
+        servers: Servers | None = None,
         redis_url: str | None = None,
         **sections: Any,
     ) -> None:
         self.folder = folder
         self.redis = EmbeddedRedis(RedisSettings(data_dir=folder / "data", appendfsync=Fsync.ALWAYS), binary)
+        self._servers = servers or self.redis
         self._config = folder / "penstock.yaml"
-        config = {"models": {"sim": {"pool": "sim"}}, "pools": {"sim": {**SIMULATED_POOL, **(pool or {})}}, **sections}
+        config = {
+            "models": {name: {"pool": name} for name in pools},
+            "pools": {name: {**SIMULATED_POOL, **(pool or {})} for name in pools},
+            **sections,
+        }
         self._config.write_text(yaml.safe_dump(config))
-        self._environment = {variable("redis.url"): redis_url or self.redis.url}
+        self._environment = {variable("redis.url"): redis_url or self._servers.url}
         self.ports = [free_port() for _ in range(ingresses)]
         self.ingresses = [
             self._program(Role.INGRESS, number, {variable("ingress.port"): str(port)})
@@ -64,8 +86,8 @@ class Stack:
         ]
         self.schedulers = [self._program(Role.SCHEDULER, number) for number in range(schedulers)]
         self.hosts = [
-            self._program(Role.WORKER_HOST, number, {variable("pools.sim.workers"): str(count)})
-            for number, count in enumerate(workers)
+            self._program(Role.WORKER_HOST, number, {variable(f"pools.{name}.workers"): str(count)}, "--pool", name)
+            for number, (name, count) in enumerate(itertools.product(pools, workers))
         ]
 
     @property
@@ -85,7 +107,7 @@ class Stack:
 
     def start(self) -> None:
         """Start everything and wait until every ingress says that it is ready."""
-        self.redis.start()
+        self._servers.start()
         for program in self.programs:
             program.start()
         self.wait_ready()
@@ -107,11 +129,11 @@ class Stack:
             program.send(signal.SIGTERM)
         for program in running:
             program.end(_STOP_S)
-        self.redis.stop()
+        self._servers.stop()
 
-    def _program(self, role: Role, number: int, environment: Mapping[str, str] | None = None) -> Program:
+    def _program(self, role: Role, number: int, environment: Mapping[str, str] | None = None, *words: str) -> Program:
         name = f"{role}-{number}"
-        arguments = ["--config", str(self._config)]
+        arguments = ["--config", str(self._config), *words]
         return Program(role, name, arguments, {**self._environment, **(environment or {})}, self.folder / f"{name}.log")
 
 
