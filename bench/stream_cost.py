@@ -7,15 +7,21 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from statistics import median
 
 import psutil
 import uvloop
 
 from bench.sse_client import Streamed, stream
+from penstock.broker.embedded import find_server
+from penstock.settings.sections import EMBEDDED
 from tests.harness.processes import cpu_of, free_port
-from tests.harness.up import running
+from tests.harness.redis_cluster import RedisCluster
+from tests.harness.redis_node import RedisNode
+from tests.harness.up import Up, running
 
 TOKENS = 100
 ITL_MS = 20
@@ -81,29 +87,64 @@ async def floor_us(kind: str) -> list[float]:
     return found
 
 
-async def stack_us() -> list[dict[str, float]]:
-    """CPU of the whole stack per token and role, by load."""
+async def stack_us(redis_url: str = EMBEDDED, servers: Sequence[RedisNode] = ()) -> list[dict[str, float]]:
+    """CPU of the whole stack per token and role, by load; `servers` are those that it did not start itself."""
     found = []
-    with running(CONFIG) as stack:
+    others = [psutil.Process(server.pid) for server in servers]
+
+    def used_s(stack: Up) -> dict[str, float]:
+        used = stack.cpu_s()
+        return {**used, "redis": used.get("redis", 0.0) + sum(map(cpu_of, others))}
+
+    with running({**CONFIG, "redis": {"url": redis_url}}) as stack:
         await load(stack.port, 20)
         for streams in LOADS:
-            used = stack.cpu_s()
+            used = used_s(stack)
             answers = await load(stack.port, streams)
-            now = stack.cpu_s()
+            now = used_s(stack)
             assert all(len(answer.text()) >= TOKENS // 2 for answer in answers)
             found.append({role: (now[role] - used[role]) / (streams * TOKENS) * 1e6 for role in ROLES})
     return found
 
 
+async def cluster_us() -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+    """The same on one server, and on a cluster of three of the same kind."""
+    with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
+        one, three = (
+            RedisNode("one", find_server(), Path(folder)),
+            RedisCluster(Path(folder), find_server(), replicas=0),
+        )
+        try:
+            one.configure({"appendonly": "yes"})
+            one.start()
+            three.start()
+            single = await stack_us(f"redis://{one.address}", [one])
+            return single, await stack_us(three.url, three.nodes)
+        finally:
+            one.kill()
+            three.stop()
+
+
 async def measure() -> dict[str, object]:
     """All servers in turn, a few times over: how fast the machine is changes from minute to minute."""
     rounds = [(await floor_us("paced"), await floor_us("swept"), await stack_us()) for _ in range(ROUNDS)]
+    on_one, on_three = zip(*[await cluster_us() for _ in range(ROUNDS)], strict=True)
     loads = range(len(LOADS))
     ours = [[sum(stack[load].values()) for _, _, stack in rounds] for load in loads]
     paced = [[floor[load] for floor, _, _ in rounds] for load in loads]
     swept = [[floor[load] for _, floor, _ in rounds] for load in loads]
     ratios, swept_ratios = ([_ratio(ours[load], floor[load]) for load in loads] for floor in (paced, swept))
+    cluster_ratios = [
+        _ratio([sum(three[load].values()) for three in on_three], [sum(one[load].values()) for one in on_one])
+        for load in loads
+    ]
     return {
+        "cluster_ratio": max(cluster_ratios),
+        "cluster_ratios": cluster_ratios,
+        "cluster_roles_us": {
+            name: {role: round(median(us[-1][role] for us in found), 2) for role in ROLES}
+            for name, found in (("one", on_one), ("three", on_three))
+        },
         "us_per_token": [round(median(us), 2) for us in ours],
         "floor_us": [round(median(us), 2) for us in paced],
         "floor_ratio": max(ratios),

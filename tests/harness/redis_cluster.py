@@ -18,17 +18,18 @@ _START_S = 30.0
 
 
 class RedisCluster:
-    """Each shard is a master and a replica at first; after a failover they have changed places."""
+    """Each shard is a master and its replicas at first; after a failover they have changed places."""
 
-    def __init__(self, folder: Path, binary: ServerBinary, masters: int = 3) -> None:
+    def __init__(self, folder: Path, binary: ServerBinary, masters: int = 3, replicas: int = 1) -> None:
         self.shards = [
-            [RedisNode(f"shard-{shard}-{kind}", binary, folder) for kind in ("a", "b")] for shard in range(masters)
+            [RedisNode(f"shard-{shard}-{number}", binary, folder) for number in range(1 + replicas)]
+            for shard in range(masters)
         ]
 
     @property
     def nodes(self) -> list[RedisNode]:
         """Every server, the masters of the start first."""
-        return [*(a for a, _ in self.shards), *(b for _, b in self.shards)]
+        return [node for rank in zip(*self.shards, strict=True) for node in rank]
 
     @property
     def url(self) -> str:
@@ -83,7 +84,7 @@ class RedisCluster:
         masters = self.masters
         return (
             len(masters) == len(self.shards)
-            and all(master.has_replicas(1) for master in masters)
+            and all(master.has_replicas(len(self.shards[0]) - 1) for master in masters)
             and all(self._sees_all_well(node) for node in self.nodes)
         )
 
@@ -114,13 +115,11 @@ class RedisCluster:
     def _topology(self, me: RedisNode) -> str:
         """What the node would have written had it met the others before: that spares all of them the meeting."""
         lines = []
-        for number, (master, replica) in enumerate(self.shards):
+        for number, (master, *replicas) in enumerate(self.shards):
             slots = self._slots(number)
             kept = f"0 0 {number + 1} connected"
-            lines += [
-                f"{self._id(master)} {self._place(master, me)}master - {kept} {slots[0]}-{slots[-1]}",
-                f"{self._id(replica)} {self._place(replica, me)}slave {self._id(master)} {kept}",
-            ]
+            lines.append(f"{self._id(master)} {self._place(master, me)}master - {kept} {slots[0]}-{slots[-1]}")
+            lines += [f"{self._id(one)} {self._place(one, me)}slave {self._id(master)} {kept}" for one in replicas]
         return "\n".join([*lines, f"vars currentEpoch {len(self.shards)} lastVoteEpoch 0", ""])
 
     def _slots(self, shard: int) -> range:
