@@ -72,7 +72,7 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class RedisSettings(Section, frozen=True):
     """Where the durable state lives."""
 
-    #: embedded, redis://, unix://, redis+sentinel://host:port,host:port/service or redis+cluster://host:port,...; TLS: rediss.
+    #: embedded, redis://, unix://, redis+sentinel://host,host/name, redis+cluster://host:port,host (TLS: rediss).
     url: NonEmpty = EMBEDDED
     #: The folder of the embedded server's files and socket; relative to the working directory.
     data_dir: Path = Path("data")
