@@ -65,7 +65,9 @@ async def first_of(attempts: Sequence[Callable[[], Awaitable[T]]]) -> T:
     try:
         while waiting or running:
             if waiting:
-                running.add(asyncio.ensure_future(waiting.pop(0)()))
+                attempt = asyncio.ensure_future(waiting.pop(0)())
+                attempt.add_done_callback(_hear_out)
+                running.add(attempt)
             done, running = await asyncio.wait(
                 running, timeout=_STAGGER_S if waiting else None, return_when=asyncio.FIRST_COMPLETED
             )
@@ -77,6 +79,12 @@ async def first_of(attempts: Sequence[Callable[[], Awaitable[T]]]) -> T:
     finally:
         for one in running:
             one.cancel()
+
+
+def _hear_out(attempt: asyncio.Future[T]) -> None:
+    """Whoever comes second is not asked for its error, which is none then."""
+    if not attempt.cancelled():
+        attempt.exception()
 
 
 async def _named_by(endpoint: Endpoint, sentinel: Node, timeout_s: float) -> Node:

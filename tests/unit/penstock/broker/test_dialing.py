@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from typing import Any
 
 import pytest
 
@@ -72,3 +74,24 @@ async def test_the_last_error_is_told_where_all_fail() -> None:
         await first_of([_fail, _fail])
     with pytest.raises(ConnectionError, match="nobody"):
         await first_of([])
+
+
+async def test_who_fails_as_another_succeeds_leaves_no_error_behind() -> None:
+    unhandled: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+    gate = asyncio.Event()
+
+    async def fails() -> str:
+        await gate.wait()
+        raise ConnectionRefusedError("refused")
+
+    async def succeeds() -> str:
+        gate.set()
+        # Both end in the same turn of the loop.
+        await asyncio.sleep(0)
+        return "answer"
+
+    assert await first_of([fails, succeeds]) == "answer"
+    await asyncio.sleep(0)
+    gc.collect()
+    assert not unhandled
