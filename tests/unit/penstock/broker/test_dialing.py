@@ -91,7 +91,10 @@ async def test_who_fails_as_another_succeeds_leaves_no_error_behind() -> None:
         await asyncio.sleep(0)
         return "answer"
 
-    assert await first_of([fails, succeeds]) == "answer"
-    await asyncio.sleep(0)
+    # In which order those that end together are looked at is chance.
+    for _ in range(5):
+        gate.clear()
+        assert await first_of([fails, fails, fails, succeeds]) == "answer"
+        await asyncio.sleep(0)
     gc.collect()
     assert not unhandled
