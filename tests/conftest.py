@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 # Before any library that would look for a model hub is imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -17,6 +19,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.settings import RedisSettings
 from tests.servers import SERVERS
+
+# How long an example takes says how busy the machine is, and no test is about that.
+hypothesis_settings.register_profile("penstock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("penstock")
 
 
 @pytest.fixture
