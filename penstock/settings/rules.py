@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from penstock.settings.sections import PoolSettings, Settings
 
-REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster")
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 
 
 def broken(settings: Settings) -> Iterator[str]:
