@@ -11,12 +11,11 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkProcess
 from types import FrameType
 
-from penstock.process import die_with_parent
+from penstock.process import die_with_parent, stop_signals
 from penstock.telemetry import events, exposition, logs
 
 #: A process that dies at once, again and again, is not started more often than this.
 _RESTART_PAUSE_S = 0.5
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = logs.get()
 
@@ -28,11 +27,12 @@ class Herd:
         self._size = size
         self._work = work
         self._children: list[ForkProcess] = []
+        self._signals = stop_signals()
         self._is_stopping = False
 
     def run(self) -> None:
-        """Return when all children have ended after SIGTERM or SIGINT."""
-        for sig in _SIGNALS:
+        """Return when all children have ended, having been told to stop."""
+        for sig in self._signals:
             signal.signal(sig, self._stop)
         for _ in range(self._size):
             self._start()
@@ -50,7 +50,7 @@ class Herd:
             child.terminate()
 
     def _be_child(self, parent_pid: int) -> None:
-        for sig in _SIGNALS:
+        for sig in self._signals:
             signal.signal(sig, signal.SIG_DFL)
         die_with_parent(parent_pid=parent_pid)
         self._work()

@@ -18,7 +18,7 @@ log = logs.get()
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises SettingsError where the port is taken."""
+    """Serve until told to stop. Raises SettingsError where the port is taken."""
     logs.configure(settings.telemetry, "ingress")
     listener = listen(settings.ingress.host, settings.ingress.port, "ingress")
     log.info(events.STARTED, host=settings.ingress.host, port=settings.ingress.port)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ import uvloop
 from ingress.connection import Connection
 from penstock import garbage
 from penstock.errors import SettingsError
+from penstock.process import stop_signals
 from penstock.settings.environment import variable
 
 if TYPE_CHECKING:
@@ -87,14 +87,14 @@ class Server(uvicorn.Server):
 
 
 def serve(app: ASGIApp, limits: IngressSettings, sockets: Sequence[socket.socket]) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until told to stop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(Server(app, limits), list(sockets)))
 
 
 async def _serve(server: Server, sockets: list[socket.socket]) -> None:
     loop = asyncio.get_running_loop()
-    for sig in (signal.SIGTERM, signal.SIGINT):
+    for sig in stop_signals():
         loop.add_signal_handler(sig, server.stop)
     garbage.settle()
     await server.serve(sockets)

@@ -15,7 +15,7 @@ log = logs.get()
 
 
 def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises SettingsError where the port is taken."""
+    """Serve until told to stop. Raises SettingsError where the port is taken."""
     logs.configure(settings.telemetry, "tokenizer")
     listener = listen(settings.tokenizer.host, settings.tokenizer.port, "tokenizer")
     log.info(events.STARTED, host=settings.tokenizer.host, port=settings.tokenizer.port)

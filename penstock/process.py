@@ -1,4 +1,4 @@
-"""Ties a process's life to its parent's."""
+"""When a process ends: by which signals, and with its parent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ import os
 import signal
 
 _PR_SET_PDEATHSIG = 1
+_STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 # Loaded at import: between fork and exec is no place for dlopen.
 _LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def stop_signals() -> frozenset[signal.Signals]:
+    """What tells this process to end in order; a hang-up does not where it was started to outlive one (nohup)."""
+    is_hangup_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return _STOP_SIGNALS - {signal.SIGHUP} if is_hangup_ignored else _STOP_SIGNALS
 
 
 def die_with_parent(sig: int = signal.SIGKILL, *, parent_pid: int | None = None) -> None:

@@ -1,10 +1,9 @@
-"""The scheduler process: a candidate for every pool, until SIGTERM or SIGINT."""
+"""The scheduler process: a candidate for every pool, until told to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from functools import partial
 
 import uvloop
@@ -12,6 +11,7 @@ import uvloop
 from penstock import garbage
 from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
+from penstock.process import stop_signals
 from penstock.settings import Settings
 from penstock.telemetry import events, exposition, logs, tracing
 from scheduler.duties import fulfil
@@ -21,7 +21,7 @@ _log = logs.get()
 
 
 def run(settings: Settings) -> None:
-    """Schedule all pools; returns after SIGTERM or SIGINT, every leadership given up."""
+    """Schedule all pools; returns when told to stop, every leadership given up."""
     logs.configure(settings.telemetry, "scheduler")
     tracing.configure("penstock-scheduler")
     telemetry = settings.telemetry
@@ -42,8 +42,8 @@ async def serve(settings: Settings) -> None:
         for pool, pool_settings in settings.pools.items()
     ]
     loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, _stop, candidates)
+    for sig in stop_signals():
+        loop.add_signal_handler(sig, _stop, candidates)
     _log.info(events.STARTED, pools=list(settings.pools))
     garbage.settle()
     duties = partial(fulfil, settings=settings.scheduler, traced=tracing.is_wanted(os.environ))

@@ -14,9 +14,9 @@ from penstock.broker import leading
 from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.errors import BrokerUnavailableError
+from penstock.process import stop_signals
 from penstock.telemetry import events, logs
 from workers import process
-from workers.process import STOP_SIGNALS
 from workers.seat import Seat
 
 if TYPE_CHECKING:
@@ -44,15 +44,16 @@ class Host:
         self._seats = [Seat(f"{origin}-{index}", self._serve) for index in range(settings.pools[pool].workers)]
 
     def run(self) -> None:
-        """Keep the workers running until SIGTERM or SIGINT, then have them drain."""
-        signals = STOP_SIGNALS | {signal.SIGCHLD}
+        """Keep the workers running until told to stop, then have them drain."""
+        stops = stop_signals()
+        signals = stops | {signal.SIGCHLD}
         # They are waited for, not handled; workers inherit the block until they are ready for them.
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         self._recipe.preload()
         while True:
             self._fill()
             received = signal.sigtimedwait(signals, self._patience_s())
-            if received is not None and received.si_signo in STOP_SIGNALS:
+            if received is not None and received.si_signo in stops:
                 break
             self._reap()
         self._drain()

@@ -15,7 +15,7 @@ log = logs.get()
 
 
 def run(settings: Settings, pool: str) -> None:
-    """Run a pool's workers until SIGTERM or SIGINT. Raises SettingsError."""
+    """Run a pool's workers until told to stop. Raises SettingsError."""
     logs.configure(settings.telemetry, "worker")
     log.info(events.STARTED, pool=pool)
     Host(settings, pool, registry.recipe(settings.pools[pool])).run()

@@ -12,6 +12,7 @@ import uvloop
 from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.errors import PenstockError
+from penstock.process import stop_signals
 from penstock.telemetry import events, exposition, logs, tracing
 from workers.epoch import Place
 from workers.worker import Worker
@@ -22,13 +23,11 @@ if TYPE_CHECKING:
     from workers.history import History
     from workers.report import Reporter
 
-STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
-
 log = logs.get()
 
 
 def serve(settings: Settings, pool: str, name: str, recipe: Recipe, history: History, reporter: Reporter) -> int:
-    """Run one worker until SIGTERM or SIGINT; returns the process's exit status."""
+    """Run one worker until told to stop; returns the process's exit status."""
     tracing.configure("penstock-worker")
     telemetry = settings.telemetry
     with exposition.serve(telemetry.metrics_host, telemetry.worker_metrics_port) as port:
@@ -47,10 +46,11 @@ def serve(settings: Settings, pool: str, name: str, recipe: Recipe, history: His
 
 async def _run(settings: Settings, pool: str, name: str, recipe: Recipe, history: History, reporter: Reporter) -> None:
     stop = asyncio.Event()
-    for sig in STOP_SIGNALS:
+    signals = stop_signals()
+    for sig in signals:
         asyncio.get_running_loop().add_signal_handler(sig, stop.set)
     # The host forks with these blocked: one that came too early arrives now.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS | {signal.SIGCHLD})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals | {signal.SIGCHLD})
     endpoint = Endpoint.parse(settings.redis.address)
     broker = Broker(endpoint, timeout_s=settings.redis.command_timeout_s, patience_s=math.inf)
     place = Place(endpoint=endpoint, broker=broker, pool=pool, settings=settings.pools[pool], name=name)

@@ -1,7 +1,16 @@
-"""`python -m penstock.cli`: the command line without its script."""
+"""The program: the command line in the surroundings that a process happens to start in."""
 
 import sys
 
-from penstock.cli import main
+from penstock.cli import main, standard_streams
 
-sys.exit(main())
+
+def run() -> int:
+    """Run the command that the process was started with; returns its exit status."""
+    standard_streams.open_missing()
+    standard_streams.forgive_errors()
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(run())

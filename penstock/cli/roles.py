@@ -6,6 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
+from penstock.cli import standard_streams
 from penstock.cli.options import EXIT_OK, command
 from penstock.errors import SettingsError
 from penstock.settings import load, require_models
@@ -37,6 +38,7 @@ def run_ingress(args: argparse.Namespace) -> int:
     settings = load(args.config, {**os.environ, **processes})
     if settings.ingress.processes > 1:
         exposition.share_between_processes(settings.redis.data_dir / f"metrics-{settings.ingress.port}")
+    standard_streams.forgive_output()
     from ingress.main import run
 
     run(settings)
@@ -46,6 +48,7 @@ def run_ingress(args: argparse.Namespace) -> int:
 def run_scheduler(args: argparse.Namespace) -> int:
     """Lead pools, or wait to, until told to stop."""
     settings = load(args.config)
+    standard_streams.forgive_output()
     from scheduler.main import run
 
     run(settings)
@@ -57,6 +60,7 @@ def run_worker(args: argparse.Namespace) -> int:
     settings = load(args.config)
     pool = _pool(settings, args.pool)
     require_models(settings)
+    standard_streams.forgive_output()
     from workers.main import run
 
     run(settings, pool)
@@ -67,6 +71,7 @@ def run_tokenizer(args: argparse.Namespace) -> int:
     """Serve text to tokens and back until told to stop."""
     settings = load(args.config)
     require_models(settings)
+    standard_streams.forgive_output()
     from ingress.tokenizer_service import run
 
     run(settings)

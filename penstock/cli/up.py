@@ -6,14 +6,15 @@ import argparse
 import asyncio
 import json
 import math
-import signal
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstock.cli import standard_streams
 from penstock.cli.options import EXIT_OK, command
 from penstock.cli.stack import Stack
 from penstock.errors import SettingsError
+from penstock.process import stop_signals
 from penstock.settings import load, require_models
 from penstock.telemetry import logs
 
@@ -36,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load(args.config)
     require_models(settings)
     _require_free(settings.ingress)
+    standard_streams.forgive_output()
     logs.configure(settings.telemetry, "up")
     return asyncio.run(serve(settings, args.config.absolute()))
 
@@ -55,7 +57,7 @@ async def serve(settings: Settings, config: Path) -> int:
             patient_until_s = loop.time() + _ONE_SIGNAL_S
             asked.set()
 
-    for sig in (signal.SIGINT, signal.SIGTERM):
+    for sig in stop_signals():
         loop.add_signal_handler(sig, on_signal)
     life = asyncio.create_task(stack.run())
     announcement = asyncio.create_task(announce(settings))

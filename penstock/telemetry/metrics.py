@@ -112,6 +112,11 @@ ENGINE_STARTS_SECONDS = Histogram(
 ENGINE_START_FAILURES = Counter("penstock_engine_start_failures_total", "Engines that did not come up.", ("pool",))
 ENGINE_DEATHS = Counter("penstock_engine_deaths_total", "Engines that died while they served.", ("pool",))
 
+# Every process.
+LOG_LINES_LOST = Counter(
+    "penstock_log_lines_lost_total", "Log lines that could not be written: a full disk, or a reader gone or stuck."
+)
+
 # Every process that speaks to Redis.
 REDIS_ERRORS = Counter(
     "penstock_redis_errors_total", "Redis calls that failed; kind is unavailable or full.", ("kind",)

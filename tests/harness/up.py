@@ -83,15 +83,16 @@ def example(name: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def started(config: Mapping[str, Any]) -> Iterator[Up]:
-    """Start everything, and end it."""
+def started(config: Mapping[str, Any], log: Path | None = None) -> Iterator[Up]:
+    """Start everything, and end it; what it writes goes to `log`, or to a file of its own."""
     with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         port = free_port()
         redis = {"data_dir": str(folder / "data"), **config.get("redis", {})}
         ingress = {"port": port, **config.get("ingress", {})}
         whole = {**resolved(config), "redis": redis, "ingress": ingress}
-        path, log = folder / "config.yaml", folder / "log"
+        path = folder / "config.yaml"
+        log = log or folder / "log"
         path.write_text(yaml.safe_dump(whole))
         process = spawn(["up", "--config", str(path)], {}, log)
         try:
