@@ -41,11 +41,13 @@ class History:
     #: Since the host started: a process takes its counters with it.
     engine_start_failures: int = 0
     engine_deaths: int = 0
+    #: Whether the host has let the pause pass, because the last process did not live to keep it.
+    has_paused: bool = False
 
     @property
     def pause_s(self) -> float:
         """How long to wait before starting an engine: not at all the first time, then longer and longer."""
-        if self.failures <= 1:
+        if self.failures <= 1 or self.has_paused:
             return 0.0
         return min(_FIRST_PAUSE_S * 2.0 ** (self.failures - 2), _LONGEST_PAUSE_S)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import enum
+import os
 import re
 from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, unquote_to_bytes, urlsplit
 
 from penstock.errors import SettingsError
+from penstock.settings.sections import SOCKET_PATH_BYTES
 
+_LAST_PORT = 65535
 #: Where a server listens: host and port.
 Node = tuple[str, int]
 
@@ -46,13 +49,19 @@ class Endpoint:
 
         `redis://[user:password@]host:port/db`, `unix:///path?db=0`, `redis+sentinel://host:port,host:port/service[/db]`
         or `redis+cluster://host:port,host:port`; with TLS `rediss` in the place of `redis`.
+        In each part %XX stands for a character that means something in a URL.
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise SettingsError(f"redis.url: cannot read {_shown(url)!r}: {error}") from None
         try:
             form = Form(_TLS.sub("redis", parts.scheme))
         except ValueError:
             known = ", ".join(f"{form}://" for form in Form) + " (with TLS: rediss)"
             raise SettingsError(f"redis.url: unknown scheme in {_shown(url)!r}; use one of {known}") from None
+        if parts.fragment:
+            raise SettingsError("redis.url: '#' ends a URL; write it as %23 where it belongs to a password or a path")
         return _unix(parts, url) if form is Form.UNIX else _network(form, parts, url)
 
 
@@ -62,7 +71,12 @@ def _unix(parts: SplitResult, url: str) -> Endpoint:
     options = dict(parse_qsl(parts.query))
     db = _number(options.pop("db", "0"), url)
     _refuse(options)
-    return Endpoint(Form.UNIX, path=parts.path, db=db)
+    path = os.fsdecode(unquote_to_bytes(parts.path))
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+        raise SettingsError(
+            f"redis.url: the path of a socket has at most {SOCKET_PATH_BYTES} bytes; choose a shorter one"
+        )
+    return Endpoint(Form.UNIX, path=path, db=db)
 
 
 def _network(form: Form, parts: SplitResult, url: str) -> Endpoint:
@@ -104,7 +118,10 @@ def _node(host: str, form: Form, url: str) -> Node:
     name, colon, port = host.rpartition(":")
     if not colon or host.endswith("]"):
         name, port = host, "26379" if form is Form.SENTINEL else "6379"
-    return name.strip("[]"), _number(port, url)
+    number = _number(port, url)
+    if not 0 < number <= _LAST_PORT:
+        raise SettingsError(f"redis.url: {port} in {_shown(url)!r} is no port; give one from 1 to {_LAST_PORT}")
+    return name.strip("[]"), number
 
 
 def _number(value: str, url: str) -> int:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from penstock.errors import BrokerUnavailableError, SettingsError
 from penstock.process import die_with_parent
+from penstock.settings.sections import SOCKET_PATH_BYTES
 
 if TYPE_CHECKING:
     from penstock.settings import RedisSettings
@@ -69,7 +70,7 @@ class EmbeddedRedis:
     @property
     def url(self) -> str:
         """How clients connect."""
-        return f"unix://{self._socket}"
+        return self._settings.address
 
     @property
     def log_file(self) -> Path:
@@ -82,11 +83,9 @@ class EmbeddedRedis:
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def spawn(self) -> subprocess.Popen[bytes]:
-        """Start the server without waiting for it, from the main thread. Raises SettingsError on a folder in use."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._refuse_newer_data()
-        if self._lock is None:
-            self._lock = _lock(self._folder)
+        """Start the server without waiting for it, from the main thread. Raises SettingsError on an unusable folder."""
+        self._refuse_long_socket()
+        self._take_folder()
         tied = functools.partial(die_with_parent, signal.SIGTERM, parent_pid=os.getpid())
         self._process = subprocess.Popen(
             [str(self._binary.path), *self._options()],
@@ -94,7 +93,7 @@ class EmbeddedRedis:
             stdout=subprocess.DEVNULL,
             start_new_session=True,
             # The server holds the lock too: the folder is in use until both are gone.
-            pass_fds=(self._lock,),
+            pass_fds=() if self._lock is None else (self._lock,),
             preexec_fn=tied,  # noqa: PLW1509 - one system call, no lock
         )
         return self._process
@@ -160,6 +159,25 @@ class EmbeddedRedis:
         }
         return [word for name, value in options.items() for word in (f"--{name}", value)]
 
+    def _take_folder(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._refuse_newer_data()
+            if self._lock is None:
+                self._lock = _lock(self._folder)
+        except OSError as error:
+            raise SettingsError(
+                f"redis.data_dir: cannot keep data in {self._folder}: {error.strerror}; choose a folder that this user "
+                "can write (DATA= for make, PENSTOCK__REDIS__DATA_DIR)."
+            ) from None
+
+    def _refuse_long_socket(self) -> None:
+        if len(os.fsencode(self._socket)) > SOCKET_PATH_BYTES:
+            raise SettingsError(
+                f"redis.data_dir: the server's socket {self._socket} has a path of more than {SOCKET_PATH_BYTES} bytes; "
+                "choose a folder with a shorter path, or a shorter TMPDIR."
+            )
+
     def _refuse_newer_data(self) -> None:
         if self._binary.version < AOF_FOLDER_VERSION and (self._folder / "appendonlydir").exists():
             raise SettingsError(
@@ -188,6 +206,10 @@ def _lock(folder: Path) -> int:
 
 
 def _version(path: Path) -> tuple[int, int]:
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=10).stdout
+    """(0, 0) where it does not run here."""
+    try:
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=10).stdout
+    except (OSError, subprocess.SubprocessError):
+        return (0, 0)
     found = re.search(r"v=(\d+)\.(\d+)", said)
     return (int(found[1]), int(found[2])) if found else (0, 0)

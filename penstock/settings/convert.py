@@ -70,7 +70,7 @@ def _plain(kind: Any, value: object, path: str, default: object = msgspec.NODEFA
 
 
 def _decode(_: type, value: object) -> Path:
-    if isinstance(value, str) and value:
+    if isinstance(value, str) and value and "\0" not in value:
         return Path(value)
     raise ValueError
 

@@ -6,7 +6,6 @@ import ipaddress
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from penstock.settings.sections import EngineName
 
@@ -55,7 +54,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def _redis(settings: Settings) -> Iterator[str]:
     redis = settings.redis
-    scheme = urlsplit(redis.url).scheme
+    scheme = redis.url.partition(":")[0]
     if not redis.is_embedded and scheme not in REDIS_SCHEMES:
         known = ", ".join(f"{name}://" for name in REDIS_SCHEMES)
         yield f"redis.url: cannot use the scheme {scheme!r}; give 'embedded', or a URL that begins with one of {known}."

@@ -8,6 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from msgspec import Meta, Struct, field
 
@@ -91,7 +92,7 @@ class RedisSettings(Section, frozen=True):
     @property
     def address(self) -> str:
         """The URL to connect to; for the embedded server its socket, running or not."""
-        return f"unix://{self.socket}" if self.is_embedded else self.url
+        return f"unix://{quote(os.fsencode(self.socket))}" if self.is_embedded else self.url
 
     @property
     def socket(self) -> Path:
