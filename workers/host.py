@@ -60,8 +60,15 @@ class Host:
 
     def _fill(self) -> None:
         for seat in self._seats:
-            if seat.pid is None and not seat.due_in_s:
+            if seat.pid is not None or seat.due_in_s:
+                continue
+            try:
                 seat.begin()
+            except OSError as error:
+                # No process or no descriptor is left: the other workers go on.
+                seat.put_off()
+                log.warning(events.CHILD_NOT_STARTED, pool=self._pool, child=seat.name, why=str(error))
+            else:
                 log.info(events.CHILD_STARTED, pool=self._pool, child=seat.name, pid=seat.pid)
 
     def _patience_s(self) -> float:
@@ -126,5 +133,5 @@ class Host:
                 log.warning(events.CHILD_KILLED, pool=self._pool, child=seat.name)
                 seat.signal(signal.SIGKILL)
 
-    def _serve(self, name: str, history: History, reporter: Reporter) -> int:
-        return process.serve(self._settings, self._pool, name, self._recipe, history, reporter)
+    def _serve(self, name: str, history: History, reporter: Reporter) -> None:
+        process.serve(self._settings, self._pool, name, self._recipe, history, reporter)

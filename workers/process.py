@@ -11,7 +11,6 @@ import uvloop
 
 from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
-from penstock.errors import PenstockError
 from penstock.process import stop_signals
 from penstock.telemetry import events, exposition, logs, tracing
 from workers.epoch import Place
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 log = logs.get()
 
 
-def serve(settings: Settings, pool: str, name: str, recipe: Recipe, history: History, reporter: Reporter) -> int:
-    """Run one worker until told to stop; returns the process's exit status."""
+def serve(settings: Settings, pool: str, name: str, recipe: Recipe, history: History, reporter: Reporter) -> None:
+    """Run one worker until told to stop. Raises whatever ended it, which it has logged and reported."""
     tracing.configure("penstock-worker")
     telemetry = settings.telemetry
     with exposition.serve(telemetry.metrics_host, telemetry.worker_metrics_port) as port:
@@ -36,12 +35,8 @@ def serve(settings: Settings, pool: str, name: str, recipe: Recipe, history: His
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_run(settings, pool, name, recipe, history, reporter))
-        except PenstockError:
-            # It has been logged, and reported.
-            return 1
         finally:
             tracing.flush()
-    return 0
 
 
 async def _run(settings: Settings, pool: str, name: str, recipe: Recipe, history: History, reporter: Reporter) -> None:

@@ -42,6 +42,8 @@ class Reporter:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        #: Whether the end that is near has been told.
+        self.has_failed = False
         os.set_blocking(descriptor, False)
 
     def registered(self, instance: str) -> None:
@@ -54,6 +56,7 @@ class Reporter:
 
     def failed(self, cause: Cause, why: str) -> None:
         """The process is about to end."""
+        self.has_failed = True
         self._tell(Failed(cause, why[:_WHY_CHARACTERS]))
 
     def _tell(self, report: Report) -> None:

@@ -174,8 +174,8 @@ class EmbeddedRedis:
     def _refuse_long_socket(self) -> None:
         if len(os.fsencode(self._socket)) > SOCKET_PATH_BYTES:
             raise SettingsError(
-                f"redis.data_dir: the server's socket {self._socket} has a path of more than {SOCKET_PATH_BYTES} bytes; "
-                "choose a folder with a shorter path, or a shorter TMPDIR."
+                f"redis.data_dir: the path of the server's socket, {self._socket}, has more than {SOCKET_PATH_BYTES} "
+                "bytes; choose a folder with a shorter path, or a shorter TMPDIR."
             )
 
     def _refuse_newer_data(self) -> None:

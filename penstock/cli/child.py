@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from penstock.cli.options import EXIT_SETTINGS
+from penstock.cli.options import EXIT_FAILED, EXIT_SETTINGS
 from penstock.process import die_with_parent
 from penstock.telemetry import events, logs
 
@@ -96,7 +96,15 @@ class Child:
         pause_s = 0.0
         while True:
             started = time.monotonic()
-            self._process = self._spawn()
+            try:
+                self._process = self._spawn()
+            except OSError as error:
+                # No process, memory or descriptor is left: the other children go on.
+                pause_s = next_pause_s(pause_s, lived_s=0.0)
+                log.warning(events.CHILD_NOT_STARTED, child=self.name, why=str(error), again_in_s=pause_s)
+                if await self._stopped_within(pause_s):
+                    return EXIT_FAILED
+                continue
             log.info(events.CHILD_STARTED, child=self.name, pid=self._process.pid)
             status = await ended(self._process)
             if self._stopping.is_set() or status == EXIT_SETTINGS:

@@ -12,6 +12,7 @@ REDIS_BACK = "redis.back"
 # Supervisor (`penstock up`).
 CHILD_STARTED = "child.started"
 CHILD_ENDED = "child.ended"
+CHILD_NOT_STARTED = "child.not_started"
 CHILD_KILLED = "child.killed"
 
 # Ingress.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +34,14 @@ ENGINE = {"prefill_ms_base": 0.0, "prefill_us_per_token": 0.0, "itl_ms": 10.0, "
 class HostProcess:
     """`penstock worker` with a configuration of its own."""
 
-    def __init__(self, url: str, folder: Path, *, options: dict[str, Any], **pool: Any) -> None:
+    def __init__(
+        self, url: str, folder: Path, *, options: dict[str, Any], telemetry: dict[str, Any] | None = None, **pool: Any
+    ) -> None:
         config = {
             "models": {"sim": {"pool": POOL}},
             "pools": {POOL: {"engine": "simulated", "workers": 1, "options": options, **pool}},
             "redis": {"url": url},
+            "telemetry": telemetry or {},
         }
         file = folder / "penstock.yaml"
         file.write_text(yaml.safe_dump(config))
@@ -208,3 +214,43 @@ async def test_a_worker_stopped_past_its_lease_writes_nothing_more_and_begins_an
     assert await pool.redis.xlen(pool.keys.journal(instance)) == written
     raw = body(max_tokens=3)
     assert (await ended(pool, (await pool.assigned(successor, body=raw)).job)).state is State.COMPLETED
+
+
+async def test_a_worker_that_ends_before_it_registers_waits_as_long_as_the_log_says(start: Start) -> None:
+    with socket.socket() as taken:
+        # The only port that its metrics may have.
+        taken.bind(("127.0.0.1", 65535))
+        host = start(telemetry={"worker_metrics_port": 65535})
+        async with asyncio.timeout(START_S):
+            while len(told(host, "child.started")) < 5:
+                assert host.process.poll() is None
+                await asyncio.sleep(0.05)
+    pauses = [end["pause_s"] for end in told(host, "child.ended")][:4]
+    assert pauses == [0.0, 0.5, 1.0, 2.0]
+    for end, again in zip(told(host, "child.ended"), told(host, "child.started")[1:], strict=False):
+        assert at_s(again) - at_s(end) >= end["pause_s"]
+        assert "no free port for metrics from 65535 on" in end["why"]
+    assert "Traceback" not in host.log.read_text()
+
+
+async def test_a_worker_that_is_killed_while_it_waits_does_not_start_sooner(start: Start, pool: Pool) -> None:
+    host = start(options={"fail_start": True})
+    await worker_that(pool, lambda worker: worker.state is WorkerState.FAILED and worker.failures >= 4)
+    psutil.Process(host.workers[0]).kill()
+    async with asyncio.timeout(START_S):
+        while not any("killed by signal 9" in end["why"] for end in told(host, "child.ended")):
+            await asyncio.sleep(0.02)
+    (killed,) = [end for end in told(host, "child.ended") if "killed by signal 9" in end["why"]]
+    async with asyncio.timeout(START_S):
+        while not (again := [one for one in told(host, "child.started") if at_s(one) > at_s(killed)]):
+            await asyncio.sleep(0.02)
+    assert at_s(again[0]) - at_s(killed) >= killed["pause_s"] >= 4.0
+
+
+def told(host: HostProcess, event: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in host.log.read_text().splitlines() if line.endswith("}")]
+    return [line for line in lines if line["event"] == event]
+
+
+def at_s(line: dict[str, Any]) -> float:
+    return datetime.fromisoformat(line["timestamp"]).timestamp()

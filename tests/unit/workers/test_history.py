@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +23,12 @@ def test_the_first_failure_costs_no_time_and_the_next_ones_more_and_more() -> No
     assert pauses[:5] == [0.0, 0.0, 0.5, 1.0, 2.0]
     assert pauses == sorted(pauses)
     assert max(pauses) == 30.0
+
+
+def test_a_pause_that_the_host_has_kept_is_not_kept_again() -> None:
+    history = History(failures=7, why="old")
+    told = replace(history, has_paused=True)
+    assert (told.pause_s, told.after(CRASH).pause_s) == (0.0, replace(history, failures=8).pause_s)
 
 
 def test_a_process_that_served_for_a_while_begins_a_new_story() -> None:

@@ -36,7 +36,8 @@ class VllmEngine:
         self._settings = settings
         # EngineCore dies with the thread that forked it, so that thread is kept for the engine's whole life.
         self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vllm-loader")
-        self._tokenizer = HfTokenizer(Path(settings.model), settings.chat_template)
+        #: None until the start, which fails where it cannot be read.
+        self._tokenizer: HfTokenizer | None = None
         self._session: Session | None = None
         self._steps: asyncio.Task[None] | None = None
         self._sink: StepSink = _nowhere
@@ -44,6 +45,8 @@ class VllmEngine:
     @property
     def tokenizer(self) -> Tokenizer:
         """Text to ids and back, for the loaded model."""
+        if self._tokenizer is None:
+            raise EngineDeadError("The engine is not started.")
         return self._tokenizer
 
     @property
@@ -60,9 +63,10 @@ class VllmEngine:
         """Load the model and warm it up; afterwards `sink` receives every step. Raises EngineStartError."""
         environment.prepare(is_compiled=self._settings.is_compiled)
         try:
+            self._tokenizer = HfTokenizer(Path(self._settings.model), self._settings.chat_template)
             session = await asyncio.get_running_loop().run_in_executor(self._loader, _open, self._settings)
             self._session = session
-            self._check_tokenizer(session)
+            _check_tokenizer(self._tokenizer, session)
             await self._warm_up(session)
         except Exception as error:
             await self.stop()
@@ -115,21 +119,22 @@ class VllmEngine:
             raise EngineDeadError("vLLM's EngineCore has ended.")
         return self._session
 
-    def _check_tokenizer(self, session: Session) -> None:
-        """Raise EngineStartError where the model was trained on other tokens than we would send."""
-        reason = difference(self._tokenizer, session.core.encode)
-        if reason is not None:
-            raise EngineStartError(
-                f"{reason} Write the file anew with transformers: "
-                "AutoTokenizer.from_pretrained(folder).save_pretrained(folder)."
-            )
-
     async def _warm_up(self, session: Session) -> None:
         for number, text in enumerate(self._settings.warm_up):
-            prompt = self._tokenizer.encode(text)
+            prompt = self.tokenizer.encode(text)
             await session.submit(Generation(id=f"warm-up-{number}", prompt=prompt, sampling=_WARM_UP), _nowhere)
         while session.busy:
             session.take(await session.core.step())
+
+
+def _check_tokenizer(tokenizer: HfTokenizer, session: Session) -> None:
+    """Raise EngineStartError where the model was trained on other tokens than we would send."""
+    reason = difference(tokenizer, session.core.encode)
+    if reason is not None:
+        raise EngineStartError(
+            f"{reason} Write the file anew with transformers: "
+            "AutoTokenizer.from_pretrained(folder).save_pretrained(folder)."
+        )
 
 
 def _open(settings: VllmSettings) -> Session:

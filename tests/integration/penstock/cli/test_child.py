@@ -67,6 +67,22 @@ async def test_a_program_with_wrong_settings_does_not(
     assert len(pids()) == 1
 
 
+async def test_a_system_without_room_for_a_process_is_asked_again(
+    child_of: Callable[[str], Child], pids: Callable[[], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = child_of("import time; time.sleep(60)")
+    spawn, refusals = child._spawn, [BlockingIOError(), OSError()]
+
+    def reluctant() -> subprocess.Popen[bytes]:
+        if refusals:
+            raise refusals.pop()
+        return spawn()
+
+    monkeypatch.setattr(child, "_spawn", reluctant)
+    child.start()
+    assert is_alive(await started(pids, 1))
+
+
 async def test_a_program_that_was_stopped_stays_ended(
     child_of: Callable[[str], Child], pids: Callable[[], list[int]]
 ) -> None:
