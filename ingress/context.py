@@ -20,6 +20,7 @@ from ingress.relay import Relay
 from ingress.service import Service
 from ingress.tokenizers import Tokenizers
 from ingress.watch import Watch
+from penstock.broker import server
 from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.broker.funnel import Funnel
@@ -72,7 +73,8 @@ class Context(Service):
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Context]:
     """A context whose relay hears frames, until the block is left."""
-    broker = Broker(Endpoint.parse(settings.redis.address), timeout_s=settings.redis.command_timeout_s)
+    redis = settings.redis
+    broker = Broker(Endpoint.parse(redis.address), timeout_s=redis.command_timeout_s, on_met=server.warn_of)
     relay = Relay()
     channel = ingress_channel(secrets.token_hex(8))
     attacher = Attacher(broker, relay, channel)

@@ -9,6 +9,7 @@ from functools import partial
 import uvloop
 
 from penstock import garbage
+from penstock.broker import server
 from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.process import stop_signals
@@ -36,7 +37,8 @@ def run(settings: Settings) -> None:
 
 async def serve(settings: Settings) -> None:
     """Stand for all pools until a signal."""
-    broker = Broker(Endpoint.parse(settings.redis.address), timeout_s=settings.redis.command_timeout_s)
+    redis = settings.redis
+    broker = Broker(Endpoint.parse(redis.address), timeout_s=redis.command_timeout_s, on_met=server.warn_of)
     candidates = [
         Candidate(broker, pool, pool_settings, ttl_s=settings.scheduler.leader_ttl_s)
         for pool, pool_settings in settings.pools.items()

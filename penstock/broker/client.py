@@ -17,12 +17,11 @@ from penstock.broker.error_replies import LOST
 from penstock.broker.link import Command, Link, raise_any
 from penstock.broker.query import Query
 from penstock.broker.script import Call, Source
+from penstock.broker.server import Server
 from penstock.errors import BrokerDataError, BrokerFullError, BrokerUnavailableError
 
 T = TypeVar("T")
 
-#: The first server that knows script flags.
-_FLAGS_SINCE = 7
 #: Of what was asked, in an error.
 _SHOWN_CHARACTERS = 300
 _FIRST_PAUSE_S = 0.02
@@ -33,12 +32,22 @@ class Broker:
     """Redis as one process sees it.
 
     `patience_s` is how long a call goes on trying while Redis is away; 0 tries once more at once and then gives up.
+    `on_met` hears of the server when it has answered for the first time.
     """
 
-    def __init__(self, endpoint: Endpoint, *, timeout_s: float = 1.0, patience_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        timeout_s: float = 1.0,
+        patience_s: float = 0.0,
+        on_met: Callable[[Server], None] | None = None,
+    ) -> None:
         self._servers = servers_of(endpoint, timeout_s)
         self._timeout_s = timeout_s
         self._patience_s = patience_s
+        self._on_met = on_met
+        #: None until the server has answered.
         self._flagged: bool | None = None
         self._channel = self.channel()
 
@@ -145,9 +154,12 @@ class Broker:
 
     async def _know_server(self) -> None:
         if self._flagged is None:
-            (info,) = await self._channel.ask([("INFO", "server")], self._timeout_s)
+            (info,) = await self._channel.ask([("INFO",)], self._timeout_s)
             raise_any([info], RedisError)
-            self._flagged = _major_version(info) >= _FLAGS_SINCE
+            server = Server.from_info(info)
+            is_first, self._flagged = self._flagged is None, server.knows_flags
+            if is_first and self._on_met is not None:
+                self._on_met(server)
 
 
 class _Landing:
@@ -174,12 +186,6 @@ class _Landing:
     def set_exception(self, _: Exception) -> None:
         """The replies were lost."""
         self._landed(None)
-
-
-def _major_version(info: bytes) -> int:
-    """Of a server, from its INFO."""
-    _, _, version = info.partition(b"redis_version:")
-    return int(version.partition(b".")[0])
 
 
 def _answer(call: Call[Any], reply: Any) -> Any:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstock.broker.server import OLDEST_VERSION
 from penstock.errors import BrokerUnavailableError, SettingsError
 from penstock.process import die_with_parent
 from penstock.settings.sections import SOCKET_PATH_BYTES
@@ -23,7 +24,6 @@ from penstock.settings.sections import SOCKET_PATH_BYTES
 if TYPE_CHECKING:
     from penstock.settings import RedisSettings
 
-OLDEST_VERSION = (6, 2)
 #: From this version on the append-only file is a folder, which older servers overlook.
 AOF_FOLDER_VERSION = (7, 0)
 

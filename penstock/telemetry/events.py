@@ -8,6 +8,7 @@ STOPPED = "process.stopped"
 METRICS_SERVED = "metrics.served"
 REDIS_LOST = "redis.lost"
 REDIS_BACK = "redis.back"
+REDIS_UNSUITABLE = "redis.unsuitable"
 
 # Supervisor (`penstock up`).
 CHILD_STARTED = "child.started"

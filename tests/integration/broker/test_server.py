@@ -1,0 +1,36 @@
+"""What a real server says of itself is heard by whoever meets it, once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import redis
+
+from penstock.broker.client import Broker
+from penstock.broker.connections import Endpoint
+from penstock.broker.embedded import EmbeddedRedis
+from penstock.broker.epochs import next_epoch
+from penstock.broker.server import Server
+
+
+async def met(url: str) -> list[Server]:
+    heard: list[Server] = []
+    broker = Broker(Endpoint.parse(url), on_met=heard.append)
+    await asyncio.gather(*(broker.run(next_epoch("sim")) for _ in range(3)))
+    await broker.run(next_epoch("sim"))
+    await broker.close()
+    return heard
+
+
+async def test_every_server_of_ours_suits(own_redis: EmbeddedRedis) -> None:
+    (server,) = await met(own_redis.url)
+    assert server.version >= (6, 2)
+    assert (server.role, server.eviction) == ("master", "noeviction")
+
+
+async def test_an_evicting_server_says_so_where_config_is_forbidden(own_redis: EmbeddedRedis) -> None:
+    with redis.Redis.from_url(own_redis.url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        client.acl_setuser("default", enabled=True, nopass=True, commands=["+@all", "-config"])
+        (server,) = await met(own_redis.url)
+    assert server.eviction == "allkeys-lru"
