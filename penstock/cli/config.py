@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from penstock.cli import preconditions
 from penstock.cli.options import EXIT_OK, command
-from penstock.settings import load, require_models
+from penstock.settings import load
 
 if TYPE_CHECKING:
     from penstock.cli.options import Commands
@@ -20,9 +21,11 @@ def add_to(commands: Commands) -> None:
 
 
 def check(args: argparse.Namespace) -> int:
-    """Load everything that a start would load."""
+    """Look at everything that a start would look at, and have each engine's own library look at its options."""
     settings = load(args.config)
-    require_models(settings)
+    preconditions.require_redis(settings)
+    for recipe in preconditions.require_engines(settings, settings.pools):
+        recipe.inspect()
     print(f"{args.config}: serves {', '.join(settings.models)}")
     return EXIT_OK
 

@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from penstock.cli import standard_streams
+from penstock.cli import preconditions, standard_streams
 from penstock.cli.options import EXIT_OK, command
 from penstock.errors import SettingsError
 from penstock.settings import load, require_models
@@ -36,6 +36,7 @@ def run_ingress(args: argparse.Namespace) -> int:
     """Serve HTTP until told to stop."""
     processes = {} if args.processes is None else {variable("ingress.processes"): str(args.processes)}
     settings = load(args.config, {**os.environ, **processes})
+    preconditions.require_redis(settings)
     if settings.ingress.processes > 1:
         exposition.share_between_processes(settings.redis.data_dir / f"metrics-{settings.ingress.port}")
     standard_streams.forgive_output()
@@ -48,6 +49,7 @@ def run_ingress(args: argparse.Namespace) -> int:
 def run_scheduler(args: argparse.Namespace) -> int:
     """Lead pools, or wait to, until told to stop."""
     settings = load(args.config)
+    preconditions.require_redis(settings)
     standard_streams.forgive_output()
     from scheduler.main import run
 
@@ -59,18 +61,19 @@ def run_worker(args: argparse.Namespace) -> int:
     """Keep a pool's workers running until told to stop."""
     settings = load(args.config)
     pool = _pool(settings, args.pool)
-    require_models(settings)
+    preconditions.require_redis(settings)
+    (recipe,) = preconditions.require_engines(settings, [pool])
     standard_streams.forgive_output()
     from workers.main import run
 
-    run(settings, pool)
+    run(settings, pool, recipe)
     return EXIT_OK
 
 
 def run_tokenizer(args: argparse.Namespace) -> int:
     """Serve text to tokens and back until told to stop."""
     settings = load(args.config)
-    require_models(settings)
+    require_models(settings, settings.pools)
     standard_streams.forgive_output()
     from ingress.tokenizer_service import run
 

@@ -10,12 +10,12 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from penstock.cli import standard_streams
+from penstock.cli import preconditions, standard_streams
 from penstock.cli.options import EXIT_OK, command
 from penstock.cli.stack import Stack
 from penstock.errors import SettingsError
 from penstock.process import stop_signals
-from penstock.settings import load, require_models
+from penstock.settings import load
 from penstock.telemetry import logs
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def add_to(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check everything that can be checked beforehand, then serve."""
     settings = load(args.config)
-    require_models(settings)
+    preconditions.require_redis(settings)
+    preconditions.require_engines(settings, settings.pools)
     _require_free(settings.ingress)
     standard_streams.forgive_output()
     logs.configure(settings.telemetry, "up")

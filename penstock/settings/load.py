@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,11 @@ DEFAULT_FILE = Path(__file__).parents[2] / "examples" / "demo.yaml"
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
     """Read, convert and check a configuration. Raises SettingsError with everything needed to mend it."""
-    file = (path or DEFAULT_FILE).absolute()
+    try:
+        here = Path.cwd()
+    except OSError as error:
+        raise SettingsError(f"The working directory cannot be used: {error.strerror}; change to another.") from None
+    file = here / (path or DEFAULT_FILE)
     tree = _read(file)
     overlay(tree, environ)
     settings = _anchored(to_settings(tree), file.parent)
@@ -30,9 +34,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     return settings
 
 
-def require_models(settings: Settings) -> None:
-    """Raise SettingsError if a model folder is missing on this machine."""
-    _refuse(list(missing_folders(settings)))
+def require_models(settings: Settings, pools: Iterable[str]) -> None:
+    """Raise SettingsError if a model folder of these pools is missing on this machine."""
+    _refuse(list(missing_folders(settings, pools)))
 
 
 def _read(file: Path) -> dict[str, Any]:

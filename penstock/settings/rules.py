@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -28,12 +29,13 @@ def broken(settings: Settings) -> Iterator[str]:
         yield "scheduler.tick_s: must be at most half of scheduler.leader_ttl_s, or an idle leader loses its lease."
 
 
-def missing_folders(settings: Settings) -> Iterator[str]:
+def missing_folders(settings: Settings, pools: Iterable[str]) -> Iterator[str]:
     """One sentence per model folder that is not there; only processes on the workers' machines need them."""
-    for name, pool in settings.pools.items():
-        if pool.model is not None and not (pool.model / "config.json").is_file():
+    for name in pools:
+        model = settings.pools[name].model
+        if model is not None and not os.access(model / "config.json", os.R_OK):
             yield (
-                f"pools.{name}.model: no model in {pool.model} (it has no config.json); "
+                f"pools.{name}.model: no model in {model} (it has no config.json that this user can read); "
                 "give the folder of a model, relative to the configuration file."
             )
 

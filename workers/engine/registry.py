@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib.util
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,54 +12,94 @@ import msgspec
 
 from penstock.errors import SettingsError
 from penstock.settings import EngineName
+from penstock.settings.rules import did_you_mean
 
 if TYPE_CHECKING:
     from penstock.settings import PoolSettings
     from workers.engine.base import Engine
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How to make a pool's engines."""
 
-    #: Imports once, in the host, what every worker needs.
+    #: Imports once, in the host, what every worker needs. Raises SettingsError where an option names what is not there.
     preload: Callable[[], None]
     build: Callable[[], Engine]
+    #: Has the engine's own library look at the options; no fork may follow. Raises SettingsError.
+    inspect: Callable[[], None]
 
 
-def recipe(settings: PoolSettings) -> Recipe:
-    """Check a pool's engine options. Raises SettingsError."""
-    return {EngineName.SIMULATED: _simulated, EngineName.VLLM: _vllm}[settings.engine](settings)
+def recipe(pool: str, settings: PoolSettings) -> Recipe:
+    """Check a pool's engine options, as far as that takes no engine. Raises SettingsError."""
+    with _of_pool(pool):
+        return {EngineName.SIMULATED: _simulated, EngineName.VLLM: _vllm}[settings.engine](pool, settings)
 
 
-def _simulated(settings: PoolSettings) -> Recipe:
+def _simulated(_: str, settings: PoolSettings) -> Recipe:
     from workers.engine.simulated import SimulatedEngine, SimulatedSettings
 
     options = _options(SimulatedSettings, {"slots": settings.slots, **settings.options})
-    return Recipe(_nothing, lambda: SimulatedEngine(options))
+    return Recipe(_nothing, lambda: SimulatedEngine(options), _nothing)
 
 
-def _vllm(settings: PoolSettings) -> Recipe:
+def _vllm(pool: str, settings: PoolSettings) -> Recipe:
     from workers.engine.vllm import VllmEngine, VllmSettings
 
     model = str(settings.model)
     options = _options(VllmSettings, {"model": model, "slots": settings.slots, **settings.options})
 
     def preload() -> None:
+        if not _has_vllm():
+            raise SettingsError(f"pools.{pool}.engine: vllm is not installed here; install it (make vllm).")
         from workers.engine.vllm.preload import preload
 
         preload([model], is_compiled=options.is_compiled)
+        from workers.engine.vllm.options import check_names
 
-    return Recipe(preload, lambda: VllmEngine(options))
+        with _of_pool(pool):
+            check_names(options)
+
+    def inspect() -> None:
+        # A machine without it runs no workers of the pool, and has nothing to inspect with.
+        if not _has_vllm():
+            return
+        from workers.engine.vllm import environment
+
+        environment.prepare(is_compiled=options.is_compiled)
+        from workers.engine.vllm.options import check_values
+
+        with _of_pool(pool):
+            check_values(options)
+
+    return Recipe(preload, lambda: VllmEngine(options), inspect)
+
+
+def _has_vllm() -> bool:
+    return importlib.util.find_spec("vllm") is not None
+
+
+@contextmanager
+def _of_pool(pool: str) -> Iterator[None]:
+    """A complaint about options says whose they are."""
+    try:
+        yield
+    except SettingsError as error:
+        raise SettingsError(f"pools.{pool}.options: {error}") from error
 
 
 def _options(kind: type[T], options: dict[str, Any]) -> T:
+    known = [field.name for field in msgspec.structs.fields(kind)]
+    for name in options:
+        if name not in known:
+            raise SettingsError(f"{name}: no such option{did_you_mean(name, known)}")
     try:
         return msgspec.convert(options, kind)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"options of the engine: {error}.") from error
+        reason, _, where = str(error).partition(" - at `$.")
+        raise SettingsError(f"{where.rstrip('`')}: {reason[:1].lower()}{reason[1:]}.") from error
 
 
 def _nothing() -> None:

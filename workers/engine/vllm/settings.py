@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+Count = Annotated[int, Meta(ge=1)]
 
 
 class VllmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -15,13 +17,13 @@ class VllmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     #: float32 makes a continued greedy generation equal to an uncut one; bfloat16 is faster.
     dtype: str = "float32"
     #: Context length in tokens: prompt + generated.
-    max_model_len: int | None = None
+    max_model_len: Count | None = None
     #: Generations side by side (vLLM's max_num_seqs).
-    slots: int = 64
+    slots: Count = 64
     #: None: 64 MiB on a CPU, elsewhere what vLLM finds free.
-    kv_cache_memory_bytes: int | None = None
+    kv_cache_memory_bytes: Count | None = None
     #: Tokens per KV cache block.
-    block_size: int | None = None
+    block_size: Count | None = None
     #: None: on a CPU only. There a compiled model is half as fast again, but the first start takes a C++ compiler and
     #: half a minute.
     enforce_eager: bool | None = None

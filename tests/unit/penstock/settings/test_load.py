@@ -27,13 +27,13 @@ def test_the_default_file_serves_the_demo_model_on_vllm() -> None:
     assert settings.pool_of("demo") == "demo"
     assert settings.pools["demo"].engine is EngineName.VLLM
     assert settings.pools["demo"].options["dtype"] == "float32"
-    require_models(settings)
+    require_models(settings, settings.pools)
 
 
 def test_the_simulated_example_needs_no_model() -> None:
     settings = load(DEFAULT_FILE.with_name("simulated.yaml"), {})
     assert [pool.engine for pool in settings.pools.values()] == [EngineName.SIMULATED]
-    require_models(settings)
+    require_models(settings, settings.pools)
 
 
 def test_an_unknown_model_has_no_pool(file: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_model_folder_is_relative_to_the_file_that_names_it(file: Path) -> Non
 def test_a_missing_model_folder_is_named(file: Path) -> None:
     settings = loaded(file, "models: {m: {pool: p}}\npools: {p: {engine: vllm, model: gone}}")
     with pytest.raises(SettingsError, match=r"pools\.p\.model: no model in .*/gone .* give the folder of a model"):
-        require_models(settings)
+        require_models(settings, settings.pools)
 
 
 def test_the_data_folder_is_relative_to_where_the_program_runs(file: Path) -> None:
