@@ -34,24 +34,37 @@ class Herd:
         """Return when all children have ended, having been told to stop."""
         for sig in self._signals:
             signal.signal(sig, self._stop)
-        for _ in range(self._size):
-            self._start()
-        while self._children:
-            wait([child.sentinel for child in self._children])
+        while self._children or not self._is_stopping:
+            self._fill()
+            is_whole = self._is_stopping or len(self._children) == self._size
+            wait([child.sentinel for child in self._children], timeout=None if is_whole else _RESTART_PAUSE_S)
             for child in [one for one in self._children if not one.is_alive()]:
                 self._bury(child)
 
+    def _fill(self) -> None:
+        while len(self._children) < self._size and not self._is_stopping:
+            try:
+                self._start()
+            except OSError as error:
+                # No process or memory is left: the others serve on.
+                log.warning(events.CHILD_NOT_STARTED, why=str(error))
+                return
+
     def _start(self) -> None:
         child = multiprocessing.get_context("fork").Process(target=self._be_child, args=(os.getpid(),))
-        child.start()
-        self._children.append(child)
-        if self._is_stopping:
-            # The signal came while there was no child to pass it on to.
-            child.terminate()
+        # A signal in between would find no child to be passed on to, or a child that takes it for its parent's.
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
+        try:
+            if not self._is_stopping:
+                child.start()
+                self._children.append(child)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)
 
     def _be_child(self, parent_pid: int) -> None:
         for sig in self._signals:
             signal.signal(sig, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)
         die_with_parent(parent_pid=parent_pid)
         self._work()
 
@@ -63,7 +76,6 @@ class Herd:
         if not self._is_stopping:
             log.warning(events.CHILD_ENDED, pid=child.pid, exit_code=child.exitcode)
             time.sleep(_RESTART_PAUSE_S)
-            self._start()
 
     def _stop(self, sig: int, _: FrameType | None) -> None:
         self._is_stopping = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -37,12 +38,11 @@ def run_ingress(args: argparse.Namespace) -> int:
     processes = {} if args.processes is None else {variable("ingress.processes"): str(args.processes)}
     settings = load(args.config, {**os.environ, **processes})
     preconditions.require_redis(settings)
-    if settings.ingress.processes > 1:
-        exposition.share_between_processes(settings.redis.data_dir / f"metrics-{settings.ingress.port}")
     standard_streams.forgive_output()
-    from ingress.main import run
+    with exposition.shared_between_processes() if settings.ingress.processes > 1 else contextlib.nullcontext():
+        from ingress.main import run
 
-    run(settings)
+        run(settings)
     return EXIT_OK
 
 
