@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class PenstockError(Exception):
@@ -38,7 +41,14 @@ class BrokerFullError(BrokerUnavailableError):
 
 
 class BrokerDataError(BrokerError):
-    """Redis holds something under one of our keys that none of our scripts has written: another type, or no record."""
+    """Redis holds something under one of our keys that none of our scripts has written: another type, or no record.
+
+    `keys` are those that were asked for; one of them it is.
+    """
+
+    def __init__(self, message: str, keys: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.keys = tuple(keys)
 
 
 class ApiError(PenstockError):

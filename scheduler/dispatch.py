@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from penstock.broker import leading, observing
-from penstock.telemetry import metrics, spans, tracing
+from penstock.telemetry import events, logs, metrics, spans, tracing
 from scheduler.policy.facts import Waiting, Worker
 from scheduler.policy.order import in_order, lane_class
 from scheduler.policy.placement import Placement, Reason, can_serve, place
@@ -16,6 +16,8 @@ from scheduler.term import Term
 #: Jobs of a lane that a round looks at: few while all workers are full, more the more slots are free.
 _SMALLEST_PAGE = 16
 _LARGEST_PAGE = 256
+
+_log = logs.get()
 
 
 class Dispatcher:
@@ -44,7 +46,7 @@ class Dispatcher:
         return placements[-1].reason is Reason.ASSIGNED and any(lane.has_more for lane in survey.lanes)
 
     async def _assign(self, placements: Sequence[Placement], now_ms: int) -> bool:
-        """Returns whether every placement became an assignment."""
+        """Returns whether every placement became an assignment. Raises the error of one that cannot."""
         pool = self._term.pool
         placed = [(one.job, one.instance) for one in placements if one.instance is not None]
         if len(placed) < len(placements):
@@ -52,11 +54,21 @@ class Dispatcher:
         calls = [
             leading.assign(pool, self._term.token, job.job, job.lane, job.entry, instance) for job, instance in placed
         ]
-        replies = await self._term.broker.run_many(calls) if calls else []
-        for reply in set(replies):
+        replies = await self._term.broker.run_each(calls) if calls else []
+        assigned, error = [], None
+        for (job, _), reply in zip(placed, replies, strict=True):
+            if isinstance(reply, Exception):
+                error = error or reply
+                continue
             self._term.end_if_deposed(reply)
-        assigned = [job for (job, _), reply in zip(placed, replies, strict=True) if reply == "assigned"]
+            if reply == "assigned":
+                assigned.append(job)
+            elif reply == "no_job":
+                _log.warning(events.RECORD_UNREADABLE, pool=pool, job=job.job, lane=job.lane)
         await self._record(assigned, now_ms)
+        if error is not None:
+            # After the others: only this one has to be tried again, and not at once.
+            raise error
         return len(assigned) == len(placed)
 
     async def _record(self, assigned: Sequence[Waiting], now_ms: int) -> None:
@@ -70,8 +82,10 @@ class Dispatcher:
 
     async def _trace(self, assigned: Sequence[Waiting]) -> None:
         pool = self._term.pool
-        waits = await self._term.broker.ask_many([observing.wait_span(pool, job.job) for job in assigned])
+        waits = await self._term.broker.ask_each([observing.wait_span(pool, job.job) for job in assigned])
         for job, wait in zip(assigned, waits, strict=True):
+            if isinstance(wait, Exception):
+                continue
             attributes = {spans.JOB_ID: job.job, spans.POOL: pool}
             span = tracing.start(spans.QUEUE, tracing.unpack(wait.trace), attributes, start_ms=wait.created_ms)
             span.end(end_ms=wait.assigned_ms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from penstock.broker.bell import Bell
 from penstock.settings import SchedulerSettings
@@ -13,21 +14,28 @@ from scheduler.reaper import Reaper
 from scheduler.reconcile import Reconciler
 from scheduler.rounds import Rounds
 from scheduler.term import Term, repeat
+from scheduler.trouble import Duty, Trouble
 
 _GAUGES_EVERY_S = 2.0
 
 
 async def fulfil(term: Term, settings: SchedulerSettings, *, traced: bool) -> None:
-    """Do all duties; returns soon after the term is over."""
+    """Do all duties, each in spite of what troubles the others; returns soon after the term is over."""
     bell = Bell(term.broker, term.pool)
     gauges = Gauges(term)
     try:
         async with asyncio.TaskGroup() as duties:
-            rounds = Rounds(term, bell, Dispatcher(term, traced=traced), Reaper(term, duties), tick_s=settings.tick_s)
-            duties.create_task(repeat(term.over, rounds.next, pause_s=0))
-            duties.create_task(repeat(term.over, Expiry(term).sweep, pause_s=settings.tick_s))
-            duties.create_task(repeat(term.over, Reconciler(term).sweep, pause_s=settings.reconcile_s))
-            duties.create_task(repeat(term.over, gauges.refresh, pause_s=_GAUGES_EVERY_S))
+
+            def begin(duty: Duty, make: Callable[[Trouble], Callable[[], Awaitable[None]]], pause_s: float) -> None:
+                trouble = term.trouble(duty)
+                duties.create_task(repeat(term.over, make(trouble), trouble, pause_s=pause_s))
+
+            dispatcher, reaper = Dispatcher(term, traced=traced), Reaper(term, duties)
+            tick_s = settings.tick_s
+            begin(Duty.DISPATCH, lambda it: Rounds(term, it, bell, dispatcher, reaper, tick_s=tick_s).next, 0)
+            begin(Duty.EXPIRE, lambda it: Expiry(term, it).sweep, tick_s)
+            begin(Duty.RECONCILE, lambda it: Reconciler(term, it).sweep, settings.reconcile_s)
+            begin(Duty.GAUGES, lambda _: gauges.refresh, _GAUGES_EVERY_S)
     finally:
         gauges.clear()
         await bell.close()

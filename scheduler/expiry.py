@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from penstock.broker import holding, leading, mending, observing, submission
 from penstock.broker.holding import Held
 from penstock.broker.observing import Standing
-from penstock.errors import OverloadedError, RunTimeoutError
+from penstock.errors import BrokerDataError, OverloadedError, RunTimeoutError
 from penstock.frames import Generated
 from penstock.job import State
 from penstock.telemetry import events, logs, metrics
@@ -15,8 +15,9 @@ from penstock.worker_state import WorkerState
 from scheduler.ending import ending
 from scheduler.policy.deadlines import Overdue, expiry_message, fate, overrun_message
 from scheduler.policy.facts import entry_ms
-from scheduler.recovery import generated_by
+from scheduler.recovery import generated_by, known_of
 from scheduler.term import Term
+from scheduler.trouble import Trouble
 
 _PAGE = 100
 #: An inbox holds at most a worker's slots.
@@ -28,8 +29,9 @@ _log = logs.get()
 class Expiry:
     """One pool's deadlines."""
 
-    def __init__(self, term: Term) -> None:
+    def __init__(self, term: Term, trouble: Trouble) -> None:
         self._term = term
+        self._trouble = trouble
 
     async def sweep(self) -> None:
         """End what is overdue now; what cannot be ended here must not hide what is behind it."""
@@ -46,32 +48,37 @@ class Expiry:
 
     async def _end(self, job_ids: Sequence[str]) -> int:
         """Returns how many of them are overdue no more."""
-        standings = await self._term.broker.ask_many([observing.standing(self._term.pool, one) for one in job_ids])
+        asked = await self._term.broker.ask_each([observing.standing(self._term.pool, one) for one in job_ids])
+        # What cannot be read is no record: the job is gone, and is listed no more.
+        standings = await self._trouble.readable(asked)
         by_fate: dict[Overdue, list[Standing]] = {Overdue.EXPIRE: [], Overdue.STOP: []}
         strays = []
         for job_id, standing in zip(job_ids, standings, strict=True):
             verdict = fate(standing.state if standing else None)
-            if verdict is Overdue.UNLIST:
+            if standing is None or verdict is Overdue.UNLIST:
                 strays.append(job_id)
             else:
                 by_fate[verdict].append(standing)
         ended = await self._unlist(strays) + await self._expire(by_fate[Overdue.EXPIRE])
         for standing in by_fate[Overdue.STOP]:
-            ended += await self._stop(standing)
+            try:
+                ended += await self._stop(standing)
+            except BrokerDataError as error:
+                await self._trouble.met(error)
         return ended
 
     async def _unlist(self, job_ids: Sequence[str]) -> int:
         term = self._term
-        replies = await term.broker.run_many([mending.unlist(term.pool, term.token, job_id) for job_id in job_ids])
-        return replies.count("unlisted")
+        calls = [mending.unlist(term.pool, term.token, job_id) for job_id in job_ids]
+        return (await self._trouble.readable(await term.broker.run_each(calls))).count("unlisted")
 
     async def _expire(self, overdue: Sequence[Standing]) -> int:
         broker, pool = self._term.broker, self._term.pool
-        prefixes = await broker.ask_many([observing.prefix(pool, one.job) for one in overdue])
+        prefixes = await broker.ask_each([observing.prefix(pool, one.job) for one in overdue])
         calls = []
-        for one, generated in zip(overdue, prefixes, strict=True):
+        for one, prefix in zip(overdue, prefixes, strict=True):
             message = expiry_message(one.deadline_ms - entry_ms(one.entry))
-            about = (one.job, one.fence, one.listeners, generated)
+            about = (one.job, one.fence, one.listeners, known_of(prefix))
             end = ending(*about, State.EXPIRED, OverloadedError, message)
             calls.append(
                 submission.withdraw(
@@ -79,12 +86,12 @@ class Expiry:
                     only_if=submission.OnlyIf.OVERDUE,
                 )
             )
-        replies = await broker.run_many(calls)
+        replies = await self._trouble.readable(await broker.run_each(calls))
         for one, reply in zip(overdue, replies, strict=True):
             if reply == "withdrawn":
                 metrics.JOBS.labels(pool=pool, state=State.EXPIRED).inc()
                 _log.warning(events.JOB_EXPIRED, pool=pool, job=one.job, lane=one.lane)
-        return len(overdue) - replies.count("early")
+        return len(overdue) - replies.count("early") - replies.count(None)
 
     async def _stop(self, overdue: Standing) -> bool:
         """End a running job in its worker's stead. A lost worker's jobs are the reaper's."""
@@ -104,7 +111,7 @@ class Expiry:
 
     async def _finish(self, overdue: Standing, held: Held, generated: Generated) -> bool:
         pool = self._term.pool
-        message = overrun_message(self._term.settings.run_timeout_s)
+        message = overrun_message(overdue.run_timeout_ms)
         about = (held.job, held.fence, overdue.listeners, generated)
         end = ending(*about, State.FAILED, RunTimeoutError, message)
         finished, _ = await self._term.broker.run_many(

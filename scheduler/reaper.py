@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from penstock.broker import leading, observing
-from penstock.broker.holding import Held
-from penstock.broker.observing import FROM_START, InstanceRecord
+from penstock.broker.holding import Held, name_of
+from penstock.broker.observing import FROM_START, InstanceRecord, Standing
 from penstock.errors import BrokerUnavailableError
 from penstock.frames import Generated
 from penstock.telemetry import events, logs, metrics
 from scheduler.policy.losses import loss_reason
 from scheduler.recovery import LostWorker, generated_by, record_requeue, requeue_call
-from scheduler.term import Term
+from scheduler.term import Term, rest
+from scheduler.trouble import Duty, Trouble
 
 _PAGE_HELD = 256
 #: Jobs queued again in one round trip; each carries all its tokens several times over.
@@ -41,18 +42,34 @@ class Reaper:
     async def _reap(self, lost: LostWorker) -> None:
         instance = lost.record.instance
         _log.warning(events.WORKER_LOST, pool=self._term.pool, worker=instance, reason=lost.reason, why=lost.record.why)
+        trouble = self._term.trouble(Duty.REAP)
         try:
-            while not self._term.over.is_set() and not await self._retire(lost):
-                await self._requeue_all(lost)
+            while not self._term.over.is_set() and not await self._is_done(lost, trouble):
+                pass
         except BrokerUnavailableError:
             metrics.REDIS_ERRORS.labels(kind="unavailable").inc()
         finally:
+            trouble.close()
             self._attended.discard(instance)
+
+    async def _is_done(self, lost: LostWorker, trouble: Trouble) -> bool:
+        """One try at an instance; True where it is retired. Raises BrokerUnavailableError."""
+        try:
+            if not await self._retire(lost):
+                await self._requeue_all(lost)
+                return False
+        except BrokerUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this instance's alone
+            await rest(self._term.over, await trouble.failed(error))
+            return False
+        trouble.passed()
+        return True
 
     async def _retire(self, lost: LostWorker) -> bool:
         """Forget an instance that holds nothing; False where it does."""
         pool, instance = self._term.pool, lost.record.instance
-        name = lost.record.name or instance.rpartition(".")[0]
+        name = lost.record.name or name_of(instance)
         if await self._term.broker.run(leading.retire(pool, instance, name)) == "holds":
             return False
         metrics.WORKER_LOSSES.labels(pool=pool, reason=lost.reason).inc()
@@ -62,10 +79,14 @@ class Reaper:
     async def _requeue_all(self, lost: LostWorker) -> None:
         held = await self._held(lost.record.instance)
         generated = await generated_by(self._term, lost.record.instance, [(one.job, one.fence) for one in held])
+        errors = []
         for start in range(0, len(held), _BATCH):
             if self._term.over.is_set():
                 return
-            await self._requeue(lost, held[start : start + _BATCH], generated)
+            errors.append(await self._requeue(lost, held[start : start + _BATCH], generated))
+        for error in filter(None, errors):
+            # After the others: only these have to be tried again, and not at once.
+            raise error
 
     async def _held(self, instance: str) -> list[Held]:
         held: list[Held] = []
@@ -78,13 +99,21 @@ class Reaper:
 
     async def _requeue(
         self, lost: LostWorker, batch: Sequence[Held], generated: Mapping[tuple[str, int], Generated]
-    ) -> None:
+    ) -> Exception | None:
+        """Returns why one of them could not be taken back, if that is so."""
         broker, pool = self._term.broker, self._term.pool
-        standings = await broker.ask_many([observing.standing(pool, one.job) for one in batch])
+        standings = await broker.ask_each([observing.standing(pool, one.job) for one in batch])
         calls = [
-            requeue_call(self._term, one, standing.listeners if standing else "", generated[one.job, one.fence], lost)
+            requeue_call(self._term, one, _listeners(standing), generated[one.job, one.fence], lost)
             for one, standing in zip(batch, standings, strict=True)
         ]
-        for one, reply in zip(batch, await broker.run_many(calls), strict=True):
-            self._term.end_if_deposed(reply)
-            record_requeue(pool, one.job, reply, lost, len(generated[one.job, one.fence].tokens))
+        replies = await broker.run_each(calls)
+        for one, reply in zip(batch, replies, strict=True):
+            if not isinstance(reply, Exception):
+                self._term.end_if_deposed(reply)
+                record_requeue(pool, one.job, reply, lost, len(generated[one.job, one.fence].tokens))
+        return next((one for one in replies if isinstance(one, Exception)), None)
+
+
+def _listeners(standing: Standing | Exception | None) -> str:
+    return standing.listeners if isinstance(standing, Standing) else ""

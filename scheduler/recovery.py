@@ -12,7 +12,7 @@ from penstock.broker.holding import Held
 from penstock.broker.leading import Loss
 from penstock.broker.observing import FROM_START, InstanceRecord
 from penstock.broker.script import Call
-from penstock.errors import CancelledError, WorkerLostError
+from penstock.errors import BrokerDataError, CancelledError, WorkerLostError
 from penstock.frames import Generated, replay
 from penstock.job import State
 from penstock.telemetry import events, logs, metrics
@@ -43,16 +43,26 @@ async def generated_by(term: Term, instance: str, jobs: Sequence[tuple[str, int]
     found: dict[tuple[str, int], Generated] = {}
     for start in range(0, len(jobs), _PAGE_JOBS):
         page = jobs[start : start + _PAGE_JOBS]
-        prefixes = await term.broker.ask_many([observing.prefix(term.pool, job_id) for job_id, _ in page])
-        found.update(zip(page, prefixes, strict=True))
+        prefixes = await term.broker.ask_each([observing.prefix(term.pool, job_id) for job_id, _ in page])
+        found.update((job, known_of(prefix)) for job, prefix in zip(page, prefixes, strict=True))
     after = FROM_START
     while True:
-        steps = await term.broker.ask(observing.journal(term.pool, instance, _PAGE_STEPS, after))
+        try:
+            steps = await term.broker.ask(observing.journal(term.pool, instance, _PAGE_STEPS, after))
+        except BrokerDataError as error:
+            # Its tokens are generated again.
+            _log.warning(events.JOURNAL_UNREADABLE, worker=instance, step=after, error=str(error))
+            return found
         for step, frames in steps:
             _replay(found, instance, step, frames)
         if len(steps) < _PAGE_STEPS:
             return found
         after = steps[-1][0]
+
+
+def known_of(prefix: Generated | Exception) -> Generated:
+    """What a record keeps of its tokens: nothing, where it cannot be read."""
+    return Generated([], []) if isinstance(prefix, Exception) else prefix
 
 
 def _replay(jobs: Mapping[tuple[str, int], Generated], instance: str, step: str, frames: Sequence[bytes]) -> None:

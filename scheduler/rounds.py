@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from penstock.broker import leading
 from penstock.broker.bell import Bell
-from penstock.errors import BrokerUnavailableError
+from penstock.errors import BrokerError
 from scheduler.dispatch import Dispatcher
 from scheduler.policy.facts import Liveness
 from scheduler.policy.losses import SILENT_WHY
@@ -15,14 +15,18 @@ from scheduler.policy.pace import Pace
 from scheduler.reaper import Reaper
 from scheduler.survey import Survey, Surveyor
 from scheduler.term import Term, rest
+from scheduler.trouble import Trouble
 from scheduler.watch import Watch
 
 
 class Rounds:
     """One pool's rounds, in the order in which they touch it."""
 
-    def __init__(self, term: Term, bell: Bell, dispatcher: Dispatcher, reaper: Reaper, *, tick_s: float) -> None:
+    def __init__(
+        self, term: Term, trouble: Trouble, bell: Bell, dispatcher: Dispatcher, reaper: Reaper, *, tick_s: float
+    ) -> None:
         self._term = term
+        self._trouble = trouble
         self._bell = bell
         self._dispatcher = dispatcher
         self._reaper = reaper
@@ -37,7 +41,7 @@ class Rounds:
             survey = await self._surveyor.read_after(self._bell, self._tick_s, self._dispatcher.page)
             while await self._round(survey) and not self._term.over.is_set():
                 survey = await self._surveyor.read(self._dispatcher.page)
-        except BrokerUnavailableError:
+        except BrokerError:
             self._watch.restart()
             raise
         self._pace = self._pace.after_round(time.monotonic())
@@ -45,6 +49,8 @@ class Rounds:
 
     async def _round(self, survey: Survey) -> bool:
         """True where another may find more to do."""
+        if survey.errors:
+            await self._trouble.met(*survey.errors)
         liveness = self._watch.look(survey.present, time.monotonic())
         await self._declare_lost(survey, liveness)
         self._reaper.attend(survey.lost, survey.now_ms)
@@ -58,4 +64,4 @@ class Rounds:
             if liveness[one.instance] is Liveness.LOST
         ]
         if calls:
-            await self._term.broker.run_many(calls)
+            await self._trouble.readable(await self._term.broker.run_each(calls))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.broker.bell import Bell
@@ -10,6 +10,7 @@ from penstock.broker.client import Broker
 from penstock.broker.observing import InstanceRecord
 from penstock.broker.script import Call
 from penstock.broker.surveying import View, survey
+from penstock.errors import BrokerDataError
 from penstock.worker_state import WorkerState
 from scheduler.policy.facts import Lane, Liveness, Waiting, Worker
 
@@ -29,6 +30,8 @@ class Survey:
     instances: list[InstanceRecord]
     #: Jobs held by instance.
     held: Mapping[str, int]
+    #: What could not be read: such a lane has no jobs here, such an instance takes none.
+    errors: Sequence[BrokerDataError] = ()
 
     @property
     def lost(self) -> list[InstanceRecord]:
@@ -86,6 +89,7 @@ class Surveyor:
             [_lane(name, heads, page) for one in views for name, heads in one.heads.items()],
             [record for one in views for name, record in one.records.items() if name in view.instances],
             {name: count for one in views for name, count in one.held.items()},
+            [error for one in views for error in one.errors],
         )
 
     def _remember(self, view: View) -> None:

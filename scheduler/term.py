@@ -11,6 +11,7 @@ from penstock.broker.client import Broker
 from penstock.errors import BrokerUnavailableError
 from penstock.settings import PoolSettings
 from penstock.telemetry import metrics
+from scheduler.trouble import Duty, Trouble
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
@@ -29,13 +30,17 @@ class Term:
 
     @property
     def queue_timeout_ms(self) -> int:
-        """How long a job that is queued again may wait."""
+        """How long a job that is queued again may wait, where its record does not say."""
         return round(self.settings.queue_timeout_s * 1000)
 
-    def end_if_deposed(self, reply: str) -> None:
+    def end_if_deposed(self, reply: object) -> None:
         """Stop acting as soon as a script says that another leads."""
         if reply == "not_leader":
             self.over.set()
+
+    def trouble(self, duty: Duty) -> Trouble:
+        """What will keep that duty from its work."""
+        return Trouble(self.broker, self.pool, duty)
 
 
 async def rest(over: asyncio.Event, seconds: float) -> None:
@@ -47,16 +52,22 @@ async def rest(over: asyncio.Event, seconds: float) -> None:
             await over.wait()
 
 
-async def repeat(over: asyncio.Event, work: Callable[[], Awaitable[None]], *, pause_s: float) -> None:
-    """Work, pause, and so on until the event is set; while Redis is away the pauses are others, and grow."""
-    trouble_s = 0.0
-    while not over.is_set():
-        try:
-            await work()
-        except BrokerUnavailableError:
-            metrics.REDIS_ERRORS.labels(kind="unavailable").inc()
-            trouble_s = min(max(trouble_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
-            await rest(over, trouble_s)
-        else:
-            trouble_s = 0.0
-            await rest(over, pause_s)
+async def repeat(over: asyncio.Event, work: Callable[[], Awaitable[None]], trouble: Trouble, *, pause_s: float) -> None:
+    """Work, pause, and so on until the event is set, whatever happens; in trouble the pauses are others, and grow."""
+    away_s = 0.0
+    try:
+        while not over.is_set():
+            try:
+                await work()
+            except BrokerUnavailableError:
+                metrics.REDIS_ERRORS.labels(kind="unavailable").inc()
+                away_s = min(max(away_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+                await rest(over, away_s)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this duty's alone
+                await rest(over, await trouble.failed(error))
+            else:
+                away_s = 0.0
+                trouble.passed()
+                await rest(over, pause_s)
+    finally:
+        trouble.close()

@@ -14,6 +14,7 @@ from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
 from penstock.broker.channel import Channel, servers_of
 from penstock.broker.connections import Endpoint
 from penstock.broker.error_replies import LOST
+from penstock.broker.keys import is_key
 from penstock.broker.link import Command, Link, raise_any
 from penstock.broker.query import Query
 from penstock.broker.script import Call, Source
@@ -104,6 +105,17 @@ class Broker:
 
     async def ask_many(self, queries: Sequence[Query[Any]]) -> list[Any]:
         """Run queries in one round trip. Raises BrokerUnavailableError, BrokerDataError."""
+        answers = await self.ask_each(queries)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    async def ask_each(self, queries: Sequence[Query[Any]]) -> list[Any]:
+        """Run unrelated queries in one round trip: one that cannot be answered has its BrokerDataError for an answer.
+
+        Raises BrokerUnavailableError.
+        """
         return await self._patiently(lambda: self._ask(queries))
 
     async def _patiently(self, attempt: Callable[[], Awaitable[list[Any]]]) -> list[Any]:
@@ -129,7 +141,7 @@ class Broker:
     async def _ask(self, queries: Sequence[Query[Any]]) -> list[Any]:
         replies = await self._channel.ask([query.command for query in queries], self._timeout_s)
         raise_any(replies, LOST)
-        return [read(query.parse, reply, query.command) for query, reply in zip(queries, replies, strict=True)]
+        return [_readable(query.parse, reply, query.command) for query, reply in zip(queries, replies, strict=True)]
 
     async def _execute(self, calls: Sequence[Call[Any]]) -> list[Any]:
         await self._know_server()
@@ -191,8 +203,12 @@ class _Landing:
 def _answer(call: Call[Any], reply: Any) -> Any:
     if isinstance(reply, OutOfMemoryError):
         return BrokerFullError("Redis is at its memory limit")
+    return _readable(call.parse, reply, (call.script.name, *call.keys))
+
+
+def _readable(parse: Callable[[Any], Any], reply: Any, about: Sequence[Any]) -> Any:
     try:
-        return read(call.parse, reply, (call.script.name, *call.keys))
+        return read(parse, reply, about)
     except BrokerDataError as error:
         return error
 
@@ -207,5 +223,7 @@ def read(parse: Callable[[Any], T], reply: Any, about: Sequence[Any]) -> T:
             return parse(reply)
         except Exception as error:  # noqa: BLE001 - parsers are pure: whatever it is, the reply is its cause
             reason = error
-    shown = " ".join(str(word) for word in about)[:_SHOWN_CHARACTERS]
-    raise BrokerDataError(f"Redis holds something else than Penstock wrote there ({shown}): {reason!r}")
+    words = [str(word) for word in about]
+    shown = " ".join(words)[:_SHOWN_CHARACTERS]
+    message = f"Redis holds something else than Penstock wrote there ({shown}): {reason!r}"
+    raise BrokerDataError(message, [word for word in words if is_key(word)])

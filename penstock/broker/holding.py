@@ -34,8 +34,11 @@ class Held(Struct, frozen=True):
 
     @classmethod
     def from_entry(cls, entry: bytes, fields: dict[bytes, bytes]) -> Held:
-        """Read an entry of the inbox stream."""
-        return cls(fields[b"j"].decode(), int(fields[b"f"]), entry.decode())
+        """Read an entry of the inbox stream; one that nobody of us wrote stands for no job, and is dropped as such."""
+        try:
+            return cls(fields[b"j"].decode(), int(fields[b"f"]), entry.decode())
+        except (KeyError, ValueError):
+            return cls("", 0, entry.decode())
 
 
 class Claimed(Struct, frozen=True, kw_only=True):
@@ -65,10 +68,20 @@ def register(pool: str, name: str, instance: str, before: str, fields: dict[str,
     )
 
 
+def name_of(instance: str) -> str:
+    """The worker whose instance it is."""
+    return instance.rpartition(".")[0]
+
+
 def beat(pool: str, instance: str, state: str, fields: dict[str, Argument]) -> Call[str]:
     """Renew the lease: "alive" or "fenced"."""
     keys = keys_of(pool)
-    return Call(_BEAT, (keys.worker(instance), keys.bell), (state, *_flat(fields)), text)
+    return Call(
+        _BEAT,
+        (keys.worker(instance), keys.bell, keys.workers, keys.instances),
+        (state, name_of(instance), instance, *_flat(fields)),
+        text,
+    )
 
 
 def claim(pool: str, instance: str, held: Sequence[Held]) -> Call[list[Claimed | str]]:

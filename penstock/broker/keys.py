@@ -17,6 +17,37 @@ def ingress_channel(ingress: str) -> str:
     return f"{PREFIX}:ingress:{ingress}"
 
 
+#: The Redis type of a pool's keys, by what follows the hash tag, up to the next colon.
+_TYPES = {
+    "job": "hash",
+    "lane": "stream",
+    "lane-counts": "hash",
+    "lane-bytes": "hash",
+    "live": "zset",
+    "bell": "list",
+    "leader": "string",
+    "settings": "string",
+    "epochs": "string",
+    "workers": "hash",
+    "instances": "set",
+    "worker": "hash",
+    "inbox": "stream",
+    "control": "stream",
+    "journal": "stream",
+    "dead-letters": "stream",
+}
+
+
+def is_key(word: str) -> bool:
+    """Whether a word of a command is a key of a pool."""
+    return word.startswith(f"{PREFIX}:{{")
+
+
+def type_of(key: str) -> str:
+    """The Redis type that a pool's key has, if anything has it."""
+    return _TYPES[key.partition("}:")[2].partition(":")[0]]
+
+
 @lru_cache(maxsize=256)
 def keys_of(pool: str) -> PoolKeys:
     """The keys of a pool; bounded, since a client may name any pool in a job's id."""
@@ -67,18 +98,23 @@ class PoolKeys:
         return f"{self._root}:leader"
 
     @cached_property
+    def settings(self) -> str:
+        """String: what its leader's configuration says of the pool, JSON. Kept by lead, read by all who serve it."""
+        return f"{self._root}:settings"
+
+    @cached_property
     def epochs(self) -> str:
         """String: counter behind worker epochs and leader tokens. Never expires: epochs only grow."""
         return f"{self._root}:epochs"
 
     @cached_property
     def workers(self) -> str:
-        """Hash: worker name → its newest instance. Written at registration, read by the scheduler and /ready."""
+        """Hash: worker name → its newest instance. By registration and beats; read by leader and /ready."""
         return f"{self._root}:workers"
 
     @cached_property
     def instances(self) -> str:
-        """Set: instances not yet retired, lost ones included. Written at registration, emptied by the reaper."""
+        """Set: instances not yet retired, lost ones included. By registration and beats, emptied by the reaper."""
         return f"{self._root}:instances"
 
     def worker(self, instance: str) -> str:
@@ -101,3 +137,11 @@ class PoolKeys:
     def dead_letters(self) -> str:
         """Stream: jobs that lost too many workers, with the evidence; bounded by count. Reaper → command line."""
         return f"{self._root}:dead-letters"
+
+    @property
+    def common(self) -> tuple[str, ...]:
+        """The keys that all of a pool's work goes through: without any one of them in order it does not serve."""
+        return (
+            *(self.lane_counts, self.lane_bytes, self.live, self.bell, self.leader, self.settings, self.epochs),
+            *(self.workers, self.instances),
+        )

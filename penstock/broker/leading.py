@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from penstock.broker.keys import keys_of
 from penstock.broker.script import Call, Script, text
 from penstock.frames import Generated, Result, encode_generated, encode_result
@@ -23,14 +25,23 @@ DEAD_LETTERS_KEPT = 10_000
 DEAD_LETTER_TTL_MS = 7 * 24 * 3600 * 1000
 
 
-def lead(pool: str, token: str, ttl_ms: int) -> Call[bool]:
-    """Take or renew the leadership; False while another holds it."""
+class Leadership(Struct, frozen=True):
+    """Whether the pool is ours to lead, and what its leader says of it."""
+
+    is_ours: bool
+    #: The settings that the leader gives the pool, "" where it has said nothing yet.
+    settings: str
+
+
+def lead(pool: str, token: str, ttl_ms: int, settings: str = "{}") -> Call[Leadership]:
+    """Take or renew the leadership; `settings` are what the pool's are while it is ours."""
     keys = keys_of(pool)
-    return Call(_LEAD, (keys.leader, keys.bell), (token, ttl_ms), _is_leading)
+    return Call(_LEAD, (keys.leader, keys.bell, keys.settings), (token, ttl_ms, settings), _leadership)
 
 
-def _is_leading(reply: bytes) -> bool:
-    return reply == b"leading"
+def _leadership(reply: list[bytes]) -> Leadership:
+    verdict, settings = reply
+    return Leadership(verdict == b"leading", settings.decode())
 
 
 def resign(pool: str, token: str) -> Call[str]:

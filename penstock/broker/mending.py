@@ -30,12 +30,12 @@ def restore(pool: str, token: str, job_id: str, lane: str, entry: str) -> Call[s
 
 
 def sweep_lane(pool: str, token: str, lane: str, entries: Sequence[tuple[str, str]]) -> Call[int]:
-    """Drop entries (job id, entry id) whose job does not wait there; returns how many."""
+    """Drop entries (job id, entry id) whose job does not wait there, list the others as live; returns how many went."""
     keys = keys_of(pool)
     return Call(
         _SWEEP_LANE,
         (
-            *(keys.leader, keys.lane(lane), keys.lane_counts, keys.lane_bytes),
+            *(keys.leader, keys.lane(lane), keys.lane_counts, keys.lane_bytes, keys.live),
             *(keys.job(job_id) for job_id, _ in entries),
         ),
         (token, lane, *(part for entry in entries for part in entry)),
@@ -44,12 +44,12 @@ def sweep_lane(pool: str, token: str, lane: str, entries: Sequence[tuple[str, st
 
 
 def sweep_inbox(pool: str, token: str, instance: str, held: Sequence[Held]) -> Call[int]:
-    """Drop inbox entries whose job the instance does not hold (any more); returns how many."""
+    """Drop inbox entries whose job the instance does not hold, list the others as live; returns how many went."""
     keys = keys_of(pool)
     return Call(
         _SWEEP_INBOX,
-        (keys.leader, keys.inbox(instance), keys.bell, *(keys.job(one.job) for one in held)),
-        (token, instance, _NOT_ENDED, *(part for one in held for part in (one.fence, one.entry))),
+        (keys.leader, keys.inbox(instance), keys.bell, keys.live, *(keys.job(one.job) for one in held)),
+        (token, instance, _NOT_ENDED, *(part for one in held for part in (one.job, one.fence, one.entry))),
         _dropped,
     )
 

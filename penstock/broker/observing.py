@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from penstock.broker.holding import Held
+from penstock.broker.holding import Held, name_of
 from penstock.broker.keys import keys_of
 from penstock.broker.query import Query
 from penstock.frames import Generated, decode_generated
 from penstock.job import State
 
+#: The state of an instance whose record is none: of another type, or with words where numbers are.
+UNREADABLE = "unreadable"
 INSTANCE_FIELDS = ("name", "state", "slots", "beat", "why", "engine", "host", "pid")
-_STANDING_FIELDS = ("state", "fence", "worker", "lane", "entry", "listeners", "deadline_ms")
+_STANDING_FIELDS = ("state", "fence", "worker", "lane", "entry", "listeners", "deadline_ms", "run_timeout_ms")
 #: Begins a walk through a stream; the id of a page's last entry continues it.
 FROM_START = ""
 
@@ -47,6 +49,8 @@ class Standing:
     entry: str
     listeners: str
     deadline_ms: int
+    #: How long it may run, as it was promised.
+    run_timeout_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def waits_at(pool: str, lane: str, entry: str) -> Query[str | None]:
 
 def instances(pool: str) -> Query[frozenset[str]]:
     """Every instance that is not retired yet."""
-    return Query(("SMEMBERS", keys_of(pool).instances), lambda reply: frozenset(name.decode() for name in reply))
+    return Query(("SMEMBERS", keys_of(pool).instances), _names)
 
 
 def instance(pool: str, name: str) -> Query[InstanceRecord]:
@@ -152,6 +156,25 @@ def read_instance(name: str, reply: list[bytes | None]) -> InstanceRecord:
     return InstanceRecord(name, base, state, int(slots or 0), int(beat or 0), *rest)
 
 
+def unreadable_instance(name: str) -> InstanceRecord:
+    """An instance of which nothing can be known."""
+    return InstanceRecord(name, name_of(name), UNREADABLE, 0, 0, "", "", "", "")
+
+
+def register_again(pool: str, instances: Sequence[str]) -> Query[int]:
+    """List instances that the set of them has lost; whoever among them is gone is found to be lost."""
+    return Query(("SADD", keys_of(pool).instances, *instances), int)
+
+
+def newest_instances(pool: str) -> Query[frozenset[str]]:
+    """The newest instance of each worker."""
+    return Query(("HVALS", keys_of(pool).workers), _names)
+
+
+def _names(reply: Sequence[bytes]) -> frozenset[str]:
+    return frozenset(name.decode() for name in reply)
+
+
 def _page(key: str, after: str, count: int) -> tuple[str, str, str, str, str, int]:
     return ("XRANGE", key, f"({after}" if after else "-", "+", "COUNT", count)
 
@@ -175,8 +198,10 @@ def _journal(reply: list[Any]) -> list[tuple[str, list[bytes]]]:
 def _standing(job_id: str, reply: list[bytes | None]) -> Standing | None:
     if reply[0] is None:
         return None
-    state, fence, worker, lane, entry, listeners, deadline_ms = ((value or b"").decode() for value in reply)
-    return Standing(job_id, State(state), int(fence or 0), worker, lane, entry, listeners, int(deadline_ms or 0))
+    state, fence, worker, lane, entry, listeners, *times_ms = ((value or b"").decode() for value in reply)
+    numbers = (int(time_ms or 0) for time_ms in times_ms)
+    int(entry.partition("-")[0] or 0)
+    return Standing(job_id, State(state), int(fence or 0), worker, lane, entry, listeners, *numbers)
 
 
 def _wait_span(reply: list[bytes | None]) -> WaitSpan:

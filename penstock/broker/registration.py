@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from penstock.broker.client import Broker
-from penstock.broker.epochs import next_epoch
+from penstock.broker.epochs import epoch_of, next_epoch
 from penstock.broker.holding import register
 from penstock.broker.keys import keys_of
 from penstock.broker.query import Query
@@ -17,7 +17,7 @@ async def new_instance(broker: Broker, pool: str, name: str, fields: dict[str, A
     """
     while True:
         before = await broker.ask(_newest(pool, name))
-        epoch = await broker.run(next_epoch(pool))
+        epoch = await broker.run(next_epoch(pool, epoch_of(before)))
         instance = f"{name}.{epoch}"
         if await broker.run(register(pool, name, instance, before, fields)) == "registered":
             return instance

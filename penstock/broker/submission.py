@@ -62,7 +62,8 @@ def enqueue(
         *("api", job.api, "body", job.body, "digest", job.digest, "rich", "1" if job.is_rich else ""),
         *("model", job.model, "class", job.job_class, "tenant", job.tenant),
         *("listeners", job.listeners, "kept", "1" if job.is_kept else "", "trace", job.trace, "prefix", job.prefix),
-        *("run_timeout_ms", job.run_timeout_ms, "result_ttl_ms", job.result_ttl_ms),
+        *("queue_timeout_ms", job.queue_timeout_ms, "run_timeout_ms", job.run_timeout_ms),
+        *("result_ttl_ms", job.result_ttl_ms),
     ]
     return Call(
         _ENQUEUE,

@@ -9,6 +9,7 @@ METRICS_SERVED = "metrics.served"
 REDIS_LOST = "redis.lost"
 REDIS_BACK = "redis.back"
 REDIS_UNSUITABLE = "redis.unsuitable"
+SETTINGS_DIFFER = "settings.differ"
 
 # Supervisor (`penstock up`).
 CHILD_STARTED = "child.started"
@@ -27,6 +28,9 @@ FRAME_UNREADABLE = "frame.unreadable"
 # Scheduler.
 LEADERSHIP_TAKEN = "leadership.taken"
 LEADERSHIP_LOST = "leadership.lost"
+POOL_TROUBLED = "pool.troubled"
+POOL_RECOVERED = "pool.recovered"
+RECORD_UNREADABLE = "record.unreadable"
 JOB_REQUEUED = "job.requeued"
 JOB_EXPIRED = "job.expired"
 JOB_DEAD_LETTERED = "job.dead_lettered"

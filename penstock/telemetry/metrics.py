@@ -83,6 +83,11 @@ WORKER_LOSSES = Counter("penstock_worker_losses_total", "Workers declared lost, 
 RECONCILED = Counter(
     "penstock_reconciled_total", "Disagreements between records and streams that were mended.", ("pool", "finding")
 )
+POOL_TROUBLES = Gauge(
+    "penstock_pool_troubles",
+    "What keeps this leader from some of its work: keys of a wrong type, records that are none.",
+    ("pool", "duty"),
+)
 
 # Every process that ends jobs.
 JOBS = Counter("penstock_jobs_total", "Jobs that reached a terminal state.", ("pool", "state"))
@@ -119,5 +124,5 @@ LOG_LINES_LOST = Counter(
 
 # Every process that speaks to Redis.
 REDIS_ERRORS = Counter(
-    "penstock_redis_errors_total", "Redis calls that failed; kind is unavailable or full.", ("kind",)
+    "penstock_redis_errors_total", "Redis calls that failed; kind is unavailable, full or data.", ("kind",)
 )

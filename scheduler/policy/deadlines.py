@@ -30,6 +30,6 @@ def expiry_message(waited_ms: int) -> str:
     return f"No worker took the job within {round(waited_ms / 1000, 1):g} s; try again later."
 
 
-def overrun_message(run_timeout_s: float) -> str:
+def overrun_message(run_timeout_ms: int) -> str:
     """What the client of a job is told that ran too long."""
-    return f"The job ran longer than the {run_timeout_s:g} s that its pool allows."
+    return f"The job ran longer than the {run_timeout_ms / 1000:g} s that its pool allows."

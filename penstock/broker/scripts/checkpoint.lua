@@ -4,7 +4,7 @@
 -- ARGV  1 fence  2 instance  3 prefix
 -- Returns "kept" | "stale" (no longer running under this fence) | "fenced" (this instance is lost)
 if fenced(KEYS[2]) then return 'fenced' end
-local state, fence, worker = unpack(redis.call('HMGET', KEYS[1], 'state', 'fence', 'worker'))
+local state, fence, worker = fields_of(KEYS[1], 'state', 'fence', 'worker')
 if fence ~= ARGV[1] or worker ~= ARGV[2] or state ~= 'running' then return 'stale' end
 redis.call('HSET', KEYS[1], 'prefix', ARGV[3])
 return 'kept'

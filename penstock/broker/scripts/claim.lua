@@ -8,8 +8,7 @@ local answers = {}
 local lost = fenced(KEYS[1])
 local now = now_ms()
 for i = 2, #KEYS do
-  local state, fence, worker, cancel, started = unpack(redis.call('HMGET', KEYS[i], 'state', 'fence', 'worker', 'cancel',
-    'started_ms'))
+  local state, fence, worker, cancel, started = fields_of(KEYS[i], 'state', 'fence', 'worker', 'cancel', 'started_ms')
   if lost then
     answers[i - 1] = {'fenced'}
   elseif fence ~= ARGV[i + 1] or worker ~= ARGV[1] or not (state == 'running' or may_become(state, ARGV[2])) then

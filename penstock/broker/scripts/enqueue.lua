@@ -11,6 +11,9 @@ local state, digest, created, fence, result = unpack(redis.call('HMGET', KEYS[1]
 if state and (fence ~= ARGV[8] or not may_become(state, ARGV[9])) then
   return {'exists', state, digest, created, fence, may_become(state, ARGV[9]) and result or ''}
 end
+-- Whatever is of another type is found out before anything is written.
+redis.call('XLEN', KEYS[2])
+redis.call('ZCARD', KEYS[5])
 local bytes = tonumber(ARGV[3])
 local jobs = tonumber(redis.call('HGET', KEYS[3], ARGV[2]) or 0)
 local held = tonumber(redis.call('HGET', KEYS[4], ARGV[2]) or 0)

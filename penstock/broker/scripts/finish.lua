@@ -5,16 +5,18 @@
 -- ARGV  1 job id  2 fence  3 instance  4 new state  5 its sources  6 inbox entry  7 result  8 ms from start to first token ("")
 --       9... channel, last frame pairs
 -- Returns "finished" | "repeated" | "stale" (no longer ours; so is the inbox entry) | "fenced" (this instance is lost)
-local state, fence, worker, ttl, started = unpack(redis.call('HMGET', KEYS[1], 'state', 'fence', 'worker',
-  'result_ttl_ms', 'started_ms'))
+local state, fence, worker, ttl, started = fields_of(KEYS[1], 'state', 'fence', 'worker', 'result_ttl_ms', 'started_ms')
 local ours = fence == ARGV[2] and worker == ARGV[3]
 if ours and state == ARGV[4] then
   publish(9)
   return 'repeated'
 end
 if fenced(KEYS[4]) then return 'fenced' end
-redis.call('XDEL', KEYS[2], ARGV[6])
-if not ours or state == 'queued' or not may_become(state, ARGV[5]) then return 'stale' end
+local ends = ours and state ~= 'queued' and may_become(state, ARGV[5])
+-- First, for what it finds may be no set of live jobs: then nothing has been done.
+if ends then redis.call('ZREM', KEYS[3], ARGV[1]) end
+redis.pcall('XDEL', KEYS[2], ARGV[6])
+if not ends then return 'stale' end
 local now = now_ms()
 redis.call('HSET', KEYS[1], 'state', ARGV[4], 'result', ARGV[7], 'finished_ms', now)
 if ARGV[8] ~= '' and started then
@@ -22,7 +24,6 @@ if ARGV[8] ~= '' and started then
 end
 redis.call('HDEL', KEYS[1], 'prefix')
 redis.call('PEXPIRE', KEYS[1], ttl)
-redis.call('ZREM', KEYS[3], ARGV[1])
 -- A free slot is news only where jobs wait for one.
 if redis.call('EXISTS', KEYS[6]) == 1 then ring(KEYS[5]) end
 publish(9)

@@ -2,23 +2,28 @@
 -- The leader takes a job from a worker that is gone: to the resume lane, or to an end it has earned.
 -- KEYS  1 leader  2 job  3 inbox  4 resume lane  5 lane counts  6 lane bytes  7 live  8 worker  9 bell  10 dead letters
 -- ARGV  1 leader token  2 job id  3 fence  4 instance  5 sources of "queued"  6 inbox entry ("" if it has none)
---       7 prefix  8 resume lane's name  9 queue timeout ms  10 losses to add (0 or 1)  11 most losses
---       12 result if cancelled  13 result if dead-lettered  14 evidence of a loss to add, a JSON object
+--       7 prefix  8 resume lane's name  9 queue timeout ms of a job whose record says none  10 losses to add (0 or 1)
+--       11 most losses  12 result if cancelled  13 result if dead-lettered  14 evidence of a loss to add, a JSON object
 --       15 dead letters to keep  16 ttl ms of a dead letter's record
 --       17... channel, last frame if cancelled, last frame if dead-lettered
 -- Returns "queued" | "cancelled" | "dead_lettered" | "stale" | "not_leader"
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'not_leader' end
-local state, fence, worker, bytes, cancel, losses, ttl, evidence = unpack(redis.call('HMGET', KEYS[2], 'state', 'fence',
-  'worker', 'bytes', 'cancel', 'losses', 'result_ttl_ms', 'evidence'))
+local state, fence, worker, bytes, cancel, losses, ttl, evidence, timeout = fields_of(KEYS[2], 'state',
+  'fence', 'worker', 'bytes', 'cancel', 'losses', 'result_ttl_ms', 'evidence', 'queue_timeout_ms')
 local ours = fence == ARGV[3] and worker == ARGV[4] and may_become(state, ARGV[5])
 if ARGV[6] ~= '' then
   -- Only a fenced inbox may be emptied by another than its worker, unless the entry's job has gone on without it.
   if ours and not fenced(KEYS[8]) then return 'stale' end
-  redis.call('XDEL', KEYS[3], ARGV[6])
+  if not ours then redis.pcall('XDEL', KEYS[3], ARGV[6]) end
 end
 if not ours then return 'stale' end
-local now = now_ms()
 losses = tonumber(losses) + tonumber(ARGV[10])
+local is_dead = not cancel and losses >= tonumber(ARGV[11])
+-- Whatever is of another type is found out before anything is written.
+redis.call('ZCARD', KEYS[7])
+redis.call('XLEN', is_dead and KEYS[10] or KEYS[4])
+if ARGV[6] ~= '' then redis.pcall('XDEL', KEYS[3], ARGV[6]) end
+local now = now_ms()
 if ARGV[10] == '1' then
   evidence = evidence and (evidence .. ',' .. ARGV[14]) or ARGV[14]
   redis.call('HSET', KEYS[2], 'evidence', evidence)
@@ -26,7 +31,7 @@ end
 local finished, last_frame
 if cancel then
   finished, last_frame, state = ARGV[12], 1, 'cancelled'
-elseif losses >= tonumber(ARGV[11]) then
+elseif is_dead then
   finished, last_frame, state, ttl = ARGV[13], 2, 'dead_lettered', ARGV[16]
   redis.call('XADD', KEYS[10], 'MAXLEN', '~', ARGV[15], '*', 'j', ARGV[2], 'at_ms', now, 'losses', losses,
     'evidence', '[' .. (evidence or '') .. ']')
@@ -39,7 +44,7 @@ if finished then
   for i = 17, #ARGV, 3 do redis.call('PUBLISH', ARGV[i], ARGV[i + last_frame]) end
   return state
 end
-local deadline = now + tonumber(ARGV[9])
+local deadline = now + tonumber(timeout or ARGV[9])
 local entry = join_lane(KEYS[4], KEYS[5], KEYS[6], ARGV[8], ARGV[2], deadline, tonumber(bytes))
 redis.call('HSET', KEYS[2], 'state', 'queued', 'losses', losses, 'prefix', ARGV[7], 'lane', ARGV[8], 'entry', entry,
   'deadline_ms', deadline)

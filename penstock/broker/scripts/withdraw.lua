@@ -5,8 +5,8 @@
 --       7 "overdue": only if its deadline has passed; "unwanted": only if nobody waits for it
 --       8... channel, last frame pairs
 -- Returns "withdrawn" | "repeated" | "moved" (it is not in that lane any more) | "early" | "wanted" | "missing"
-local state, lane, entry, deadline, ttl, fence, listeners = unpack(redis.call('HMGET', KEYS[1], 'state', 'lane', 'entry',
-  'deadline_ms', 'result_ttl_ms', 'fence', 'listeners'))
+local state, lane, entry, deadline, ttl, fence, listeners = fields_of(KEYS[1], 'state', 'lane', 'entry', 'deadline_ms',
+  'result_ttl_ms', 'fence', 'listeners')
 if not state then
   redis.call('ZREM', KEYS[5], ARGV[1])
   return 'missing'

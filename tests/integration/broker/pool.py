@@ -80,7 +80,7 @@ class Pool:
         return (await self.read(job_id)).state
 
     async def lead(self, token: str = LEADER) -> bool:
-        return await self.broker.run(leading.lead(POOL, token, 60_000))
+        return (await self.broker.run(leading.lead(POOL, token, 60_000))).is_ours
 
     async def register(self, instance: str, *, before: str = "", slots: int = 4, state: str = "ready") -> str:
         name = instance.rpartition(".")[0]

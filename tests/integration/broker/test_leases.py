@@ -20,7 +20,7 @@ async def _worker(pool: Pool, instance: str) -> dict[bytes, bytes]:
 
 async def test_one_leads_until_its_lease_runs_out(broker: OpenBroker) -> None:
     pool = Pool(broker)
-    assert await broker.run(leading.lead(POOL, "scheduler:1", 200))
+    assert (await broker.run(leading.lead(POOL, "scheduler:1", 200))).is_ours
     assert not await pool.lead("scheduler:2")
     await until(lambda: pool.lead("scheduler:2"))
     assert not await pool.lead("scheduler:1")
@@ -28,8 +28,8 @@ async def test_one_leads_until_its_lease_runs_out(broker: OpenBroker) -> None:
 
 async def test_a_leader_renews_its_lease(broker: OpenBroker) -> None:
     keys = Pool(broker).keys
-    assert await broker.run(leading.lead(POOL, "scheduler:1", 1000))
-    assert await broker.run(leading.lead(POOL, "scheduler:1", 90_000))
+    assert (await broker.run(leading.lead(POOL, "scheduler:1", 1000))).is_ours
+    assert (await broker.run(leading.lead(POOL, "scheduler:1", 90_000))).is_ours
     assert await broker.client.pttl(keys.leader) > 1000
 
 
@@ -155,7 +155,7 @@ async def test_a_retired_instance_leaves_nothing_behind(pool: Pool) -> None:
     await pool.finish("w.1", held)
     assert await pool.broker.run(leading.retire(POOL, "w.1", "w")) == "retired"
     assert await pool.broker.run(leading.retire(POOL, "w.1", "w")) == "retired"
-    left = {pool.keys.job(held.job), pool.keys.leader, pool.keys.bell}
+    left = {pool.keys.job(held.job), pool.keys.leader, pool.keys.settings, pool.keys.bell}
     assert {key.decode() for key in await pool.redis.keys()} == left
 
 

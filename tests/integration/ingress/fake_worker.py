@@ -51,7 +51,7 @@ class FakeWorker:
 
     async def start(self) -> None:
         """Lead the pool, and be ready for 64 jobs."""
-        assert await self.broker.run(lead(POOL, _TOKEN, 600_000))
+        assert (await self.broker.run(lead(POOL, _TOKEN, 600_000))).is_ours
         name = self.instance.partition(".")[0]
         fields: dict[str, Argument] = {"state": "ready", "slots": 64}
         assert await self.broker.run(register(POOL, name, self.instance, "", fields)) == "registered"

@@ -9,6 +9,7 @@ from penstock.frames import Generated
 from penstock.job import RESUME_LANE, State
 from scheduler.reconcile import Reconciler
 from scheduler.term import Term
+from scheduler.trouble import Duty
 from tests.integration.broker.pool import LEADER, POOL, Pool, tokens
 from tests.integration.scheduler.stage import StageWorker, pool_settings
 
@@ -17,7 +18,8 @@ from tests.integration.scheduler.stage import StageWorker, pool_settings
 async def reconciler(pool: Pool, broker: Broker) -> Reconciler:
     assert await pool.lead()
     assert await pool.register("w.1") == "registered"
-    return Reconciler(Term(pool=POOL, token=LEADER, broker=broker, settings=pool_settings()))
+    term = Term(pool=POOL, token=LEADER, broker=broker, settings=pool_settings())
+    return Reconciler(term, term.trouble(Duty.RECONCILE))
 
 
 async def _exists(pool: Pool, *keys: str) -> bool:

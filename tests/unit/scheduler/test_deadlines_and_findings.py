@@ -26,7 +26,7 @@ def test_an_overdue_job_ends_by_where_it_is(state: State | None) -> None:
 def test_messages_say_how_long() -> None:
     assert "within 60 s" in expiry_message(59_999)
     assert "within 0.2 s" in expiry_message(201)
-    assert "the 600 s that" in overrun_message(600.0)
+    assert "the 600 s that" in overrun_message(600_000)
 
 
 @pytest.mark.parametrize(
