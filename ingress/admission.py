@@ -35,6 +35,8 @@ class Reason(enum.StrEnum):
     LANE_FULL = "lane_full"
     REDIS_FULL = "redis_full"
     REDIS_AWAY = "redis_away"
+    REDIS_WRONG = "redis_wrong"
+    POOL_FAILING = "pool_failing"
 
 
 class Lane(Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from ingress.routes import chat, completions, health, jobs, metrics, models, tok
 from ingress.service import Service
 from ingress.shortcut import Shortcut
 from ingress.tokenizers import Tokenizers
-from penstock.errors import ApiError, BrokerUnavailableError
+from penstock.errors import ApiError, BrokerDataError, BrokerUnavailableError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -56,6 +56,7 @@ _EXPOSED = [
 _HANDLERS: dict[Any, Any] = {
     ApiError: refusal.refuse,
     BrokerUnavailableError: refusal.refuse_unavailable,
+    BrokerDataError: refusal.refuse_unreadable,
     HTTPException: refusal.refuse_http,
     RequestValidationError: refusal.refuse_malformed,
     ClientDisconnect: refusal.forget,

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,7 +14,7 @@ from ingress.ending import expire
 from ingress.listener import Wish
 from ingress.outcome import NOBODY, OVERRUN, SUPERSEDED, UNSERVED, VANISHED
 from penstock.broker.submission import Attached, Missing, Moved, attach, enqueue
-from penstock.errors import BrokerUnavailableError
+from penstock.errors import BrokerDataError, BrokerUnavailableError
 from penstock.frames import Delta, encode_generated
 from penstock.telemetry import events, logs, metrics
 
@@ -40,6 +40,10 @@ class Attacher:
         self._broker = broker
         self._relay = relay
         self._channel = channel
+        #: Whether the last look at the listeners went wrong.
+        self._is_troubled = False
+        #: Pools of which a record was missed since the last look.
+        self._lossy: set[str] = set()
 
     def attach_all(self) -> None:
         """After a gap in what we heard: every listener may have missed something."""
@@ -52,15 +56,32 @@ class Attacher:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_TICK_S):
                     await self._relay.has_holes.wait()
-            # After an outage each is asked for again when its patience is over: open streams outlive it.
-            with contextlib.suppress(BrokerUnavailableError):
-                await self._ask(self._missing_something(), "hole")
-                await self._ask(self._silent(time.monotonic()), "silence")
-            await self._give_up(time.monotonic())
+            try:
+                await self._look()
+            except Exception as error:
+                # Each listener's own errors are its own: this is ours, and no reason to leave them all alone.
+                if not self._is_troubled:
+                    log.exception(events.ATTACHING_FAILED, error=repr(error))
+                self._is_troubled = True
+            else:
+                self._is_troubled = False
+
+    async def _look(self) -> None:
+        # After an outage each is asked for again when its patience is over: open streams outlive it.
+        with contextlib.suppress(BrokerUnavailableError):
+            await self._ask(self._missing_something(), "hole")
+            await self._ask(self._silent(time.monotonic()), "silence")
+        self._hasten()
+        await self._give_up(time.monotonic())
 
     async def attach(self, listener: Listener) -> None:
-        """Ask for a listener's job at once. Raises BrokerUnavailableError."""
-        await self._ask([listener], "open")
+        """Ask for a listener's job at once. Raises BrokerUnavailableError, BrokerDataError."""
+        for _ in range(_HOPS):
+            (reply,) = await self._replies([listener], "open")
+            if isinstance(reply, Exception):
+                raise reply
+            if not await self._settle(listener, reply):
+                return
 
     def entry(self, wish: Wish) -> str:
         """How a job's record names a listener of this ingress."""
@@ -87,7 +108,8 @@ class Attacher:
         with contextlib.suppress(BrokerUnavailableError):
             for listener in hopeless:
                 if listener.watch.is_queued:
-                    await expire(self._broker, listener.job_id, NOBODY)
+                    with contextlib.suppress(BrokerDataError):
+                        await expire(self._broker, listener.job_id, NOBODY)
         for listener in hopeless:
             listener.finish(UNSERVED if listener.watch.is_queued else OVERRUN)
 
@@ -101,14 +123,33 @@ class Attacher:
         """Returns those whose job has moved to another worker meanwhile."""
         if not listeners:
             return []
+        replies = await self._replies(listeners, reason)
+        return [one for one, reply in zip(listeners, replies, strict=True) if await self._has_moved(one, reply)]
+
+    async def _replies(self, listeners: Sequence[Listener], reason: str) -> list[Any]:
         now_s = time.monotonic()
         for listener in listeners:
             listener.watch.asked(now_s)
             metrics.ATTACHES.labels(listener.pool, reason).inc()
-        replies = await self._broker.run_many(
+        return await self._broker.run_each(
             [attach(one.pool, one.job_id, one.watch.worker, self.entry(one.wish), one.offset) for one in listeners]
         )
-        return [one for one, reply in zip(listeners, replies, strict=True) if await self._settle(one, reply)]
+
+    async def _has_moved(self, listener: Listener, reply: Missing | Moved | Attached | Exception) -> bool:
+        """As `_settle`; whatever goes wrong is this listener's alone. Raises BrokerUnavailableError."""
+        error: Exception
+        try:
+            if not isinstance(reply, Exception):
+                return await self._settle(listener, reply)
+            error = reply
+        except BrokerUnavailableError:
+            raise
+        except Exception as raised:  # noqa: BLE001 - its client hears of it, and the others go on
+            error = raised
+        # What cannot be read may be in order a moment later, as a record that is missing may be there again.
+        if not isinstance(error, BrokerDataError) or listener.watch.missed():
+            self._relay.fail(listener, error)
+        return False
 
     async def _settle(self, listener: Listener, reply: Missing | Moved | Attached) -> bool:
         """Take an answer; True if the question is to be put again, to another worker."""
@@ -120,8 +161,9 @@ class Attacher:
                 return True
             case Missing():
                 await self._recover(listener)
-            case Attached(state, fence, prefix, result):
+            case Attached(state, fence, prefix, result, queue_timeout_ms, run_timeout_ms):
                 listener.watch.learned(time.monotonic(), state, fence)
+                listener.watch.promised(queue_timeout_ms, run_timeout_ms)
                 if listener.is_of_older_run(fence):
                     listener.finish(SUPERSEDED)
                 elif result is not None:
@@ -132,12 +174,33 @@ class Attacher:
         return False
 
     async def _recover(self, listener: Listener) -> None:
-        """Redis lost the record: whoever submitted the job does it again, from where its client is."""
-        if listener.job is None:
-            if listener.watch.missed():
+        """Redis lost the record: whoever submitted the job does it again, from where its client is.
+
+        Redis has probably lost all of them. What ran goes first, wherever it is: what waited is not in its way before
+        everybody has had the time to notice.
+        """
+        self._lossy.add(listener.pool)
+        if listener.job is None or not listener.has_run:
+            if not listener.watch.missed():
+                return
+            if listener.job is None:
                 listener.finish(VANISHED)
-            return
-        job = msgspec.structs.replace(listener.job, prefix=encode_generated(listener.generated), fence=listener.fence)
+                return
+        job = msgspec.structs.replace(
+            listener.job,
+            prefix=encode_generated(listener.generated),
+            fence=listener.fence,
+            is_resumed=listener.has_run,
+        )
         await self._broker.run(enqueue(job, max_jobs=0, max_bytes=0))
         metrics.RESUBMITTED.labels(listener.pool).inc()
         log.warning(events.JOB_RESUBMITTED, job=listener.job_id, tokens=listener.offset)
+
+    def _hasten(self) -> None:
+        """Where one record was lost, ask for the jobs that ran before their silence makes us."""
+        if not self._lossy:
+            return
+        for listener in self._relay:
+            if listener.pool in self._lossy and listener.has_run:
+                self._relay.report_hole(listener)
+        self._lossy.clear()

@@ -16,6 +16,7 @@ from ingress.admission import Lane
 from ingress.attachment import Attacher
 from ingress.drain import DrainRate
 from ingress.keepalive import KeepAlive
+from ingress.pools import PoolWatch
 from ingress.relay import Relay
 from ingress.service import Service
 from ingress.tokenizers import Tokenizers
@@ -43,6 +44,7 @@ class Context(Service):
     funnels: Mapping[str, Funnel]
     relay: Relay
     attacher: Attacher
+    pool_watch: PoolWatch
     #: By pool.
     drains: defaultdict[str, DrainRate] = field(default_factory=lambda: defaultdict(DrainRate))
     #: What goes on after its request is over.
@@ -79,6 +81,7 @@ async def running(settings: Settings) -> AsyncIterator[Context]:
     channel = ingress_channel(secrets.token_hex(8))
     attacher = Attacher(broker, relay, channel)
     subscription = Subscription(broker, channel, deliver=relay.on_frame, connected=attacher.attach_all)
+    pool_watch = PoolWatch(broker, settings.pools)
     context = Context(
         settings=settings,
         tokenizers=Tokenizers(settings),
@@ -86,9 +89,10 @@ async def running(settings: Settings) -> AsyncIterator[Context]:
         funnels={pool: Funnel(broker, settings.ingress.submit_timeout_s) for pool in settings.pools},
         relay=relay,
         attacher=attacher,
+        pool_watch=pool_watch,
     )
     keep_alive = KeepAlive(relay, settings.ingress)
-    tasks = [asyncio.create_task(part.run()) for part in (subscription, attacher, keep_alive)]
+    tasks = [asyncio.create_task(part.run()) for part in (subscription, attacher, keep_alive, pool_watch)]
     for task in tasks:
         task.add_done_callback(_end_process)
     try:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from penstock.broker.records import record
 from penstock.broker.submission import OnlyIf, leave, request_cancel, withdraw
-from penstock.errors import BrokerUnavailableError
+from penstock.errors import BrokerDataError, BrokerUnavailableError
 from penstock.frames import Delta, End, Failure, Result, encode_frame
 from penstock.job import State, pool_of
-from penstock.telemetry import metrics
+from penstock.telemetry import events, logs, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,6 +30,8 @@ _POLL_S = 0.02
 #: How long a cancel on behalf of a client that is gone outlives an outage of Redis.
 _PERSISTENCE_S = 30.0
 _RETRY_S = 0.5
+
+log = logs.get()
 
 
 async def cancel(broker: Broker, job_id: str, only_if: OnlyIf | None = None) -> bool:
@@ -78,6 +80,10 @@ async def _insist(act: Callable[[], Awaitable[object]]) -> None:
             await act()
         except BrokerUnavailableError:
             await asyncio.sleep(_RETRY_S)
+        except BrokerDataError as error:
+            # There is no job to end.
+            log.warning(events.ERRAND_FAILED, error=str(error))
+            return
         else:
             return
 

@@ -29,4 +29,7 @@ class KeepAlive:
             await asyncio.sleep(tick_s)
             now_s = time.monotonic()
             for listener in list(self._relay):
-                listener.keep_alive(now_s, self._head_after_s, self._ping_s)
+                try:
+                    listener.keep_alive(now_s, self._head_after_s, self._ping_s)
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is this listener's alone
+                    self._relay.fail(listener, error)

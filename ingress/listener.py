@@ -100,6 +100,11 @@ class Listener(Progress):
             self._begin()
             self._ended()
 
+    @property
+    def has_run(self) -> bool:
+        """Whether a worker has had the job, as far as we know."""
+        return self.offset > self.base or not self.watch.is_queued
+
     def abandon(self) -> None:
         """The client is gone."""
         self.is_abandoned = True

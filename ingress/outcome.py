@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from penstock.errors import (
+    ApiError,
     CancelledError,
     EngineFailedError,
     InvalidRequestError,
     NotFoundError,
     OverloadedError,
     RunTimeoutError,
+    UnavailableError,
     WorkerLostError,
     by_name,
 )
 from penstock.frames import End, Failure
 from penstock.job import State
-
-if TYPE_CHECKING:
-    from penstock.errors import ApiError
 
 NOBODY = Failure(OverloadedError.__name__, "No worker took the job in time.")
 _UNEXPLAINED = {
@@ -42,6 +39,12 @@ SUPERSEDED = End(
 )
 #: A job whose record is gone while its client still waits.
 VANISHED = End(State.FAILED, failure=Failure(NotFoundError.__name__, "The job's record is gone."))
+#: A job of which Redis holds something else than a record, or whose worker it cannot be asked of.
+UNREADABLE = End(
+    State.FAILED, failure=Failure(UnavailableError.__name__, "What the queue holds of the job cannot be read.")
+)
+#: A mistake of ours with one listener.
+BROKEN = End(State.FAILED, failure=Failure(ApiError.__name__, "Something went wrong on our side."))
 
 #: A waiting job that nobody expired, and a running one that nobody stopped: no scheduler is there.
 UNSERVED = End(State.EXPIRED, failure=NOBODY)

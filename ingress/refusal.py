@@ -14,6 +14,7 @@ from ingress.context import Context
 from ingress.exchange import Exchange
 from penstock.errors import (
     ApiError,
+    BrokerDataError,
     BrokerFullError,
     BrokerUnavailableError,
     InvalidRequestError,
@@ -26,6 +27,7 @@ from penstock.errors import (
     UnsupportedCodingError,
     UnsupportedMediaTypeError,
 )
+from penstock.telemetry import events, logs
 
 if TYPE_CHECKING:
     from fastapi.exceptions import RequestValidationError
@@ -45,6 +47,8 @@ _CLIENT_GONE = 499
 _NO_CONTENT = 204
 #: The rest of such a request is not worth reading.
 _CLOSING = frozenset({408})
+
+log = logs.get()
 
 
 async def refuse(request: Request, error: ApiError) -> Response:
@@ -79,6 +83,13 @@ async def refuse_unavailable(request: Request, error: BrokerUnavailableError) ->
     if isinstance(error, BrokerFullError):
         return await refuse(request, OverloadedError("The queue's memory is full.", retry_after_s=_REDIS_FULL_S))
     return await refuse(request, UnavailableError("The queue cannot be reached.", retry_after_s=_REDIS_AWAY_S))
+
+
+async def refuse_unreadable(request: Request, error: BrokerDataError) -> Response:
+    """Redis holds something else than we wrote: nothing that a client could mend, and somebody may be at it."""
+    log.warning(events.REQUEST_UNREADABLE, path=request.url.path[:200], error=str(error))
+    message = "What the queue holds for this request cannot be read."
+    return await refuse(request, UnavailableError(message, retry_after_s=_REDIS_AWAY_S))
 
 
 async def refuse_malformed(request: Request, error: RequestValidationError) -> Response:

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ingress.outcome import BROKEN, UNREADABLE
 from ingress.progress import Verdict
+from penstock.errors import BrokerDataError
 from penstock.frames import decode_frame
 from penstock.telemetry import events, logs, metrics
 
@@ -66,13 +68,28 @@ class Relay:
         for job, fence, offset, token, piece in zip(one.jobs, one.fences, one.offsets, one.tokens, one.pieces):  # noqa: B905 - decoded as they are; a check per frame is paid for
             listener = find(job)
             while listener is not None:
-                if listener.feed_one(fence, offset, token, piece) is _HOLE:
-                    self._note_hole(listener)
+                try:
+                    if listener.feed_one(fence, offset, token, piece) is _HOLE:
+                        self._note_hole(listener)
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is this listener's alone
+                    self.fail(listener, error)
                 listener = listener.next
         for delta in frame.deltas:
             for listener in _chain(find(delta.job)):
-                if listener.feed(delta) is _HOLE:
-                    self._note_hole(listener)
+                try:
+                    if listener.feed(delta) is _HOLE:
+                        self._note_hole(listener)
+                except Exception as error:  # noqa: BLE001 - as above
+                    self.fail(listener, error)
+
+    def fail(self, listener: Listener, error: Exception) -> None:
+        """Something went wrong with one listener: its client hears of it, and nobody else."""
+        is_ours = not isinstance(error, BrokerDataError)
+        log.error(events.LISTENER_FAILED, job=listener.job_id, error=repr(error), exc_info=error if is_ours else None)
+        try:
+            listener.finish(BROKEN if is_ours else UNREADABLE)
+        except Exception:  # noqa: BLE001 - it cannot even be told
+            listener.abandon()
 
     def _note_hole(self, listener: Listener) -> None:
         if listener not in self.holes:

@@ -9,8 +9,15 @@ from msgspec.structs import replace
 
 from ingress.admission import Admitted, Reason, decide, may_run_anew
 from ingress.ending import cancel_for_sure
+from penstock.broker.records import exists
 from penstock.broker.submission import Accepted, Exists, LaneFull, enqueue
-from penstock.errors import BrokerFullError, BrokerUnavailableError, InvalidRequestError
+from penstock.errors import (
+    BrokerDataError,
+    BrokerFullError,
+    BrokerUnavailableError,
+    InvalidRequestError,
+    OverloadedError,
+)
 from penstock.job import JobClass, NewJob, first_fence, idempotent_job_id, new_job_id, run_of
 from penstock.telemetry import events, logs, metrics
 
@@ -85,8 +92,10 @@ def new_order(
 async def submit(context: Context, exchange: Exchange, order: Order, listener: Listener) -> Ticket:
     """Put the job into its lane, with the listener waiting for it; the caller removes the listener in the end.
 
-    Raises QueueFullError, IdempotencyConflictError, BrokerFullError, BrokerUnavailableError.
+    Raises QueueFullError, OverloadedError, IdempotencyConflictError, BrokerFullError, BrokerUnavailableError,
+    BrokerDataError.
     """
+    await _check_pool(context, order)
     # Before the job can begin, or its first frame would find nobody.
     context.relay.add(listener)
     try:
@@ -102,6 +111,16 @@ async def submit(context: Context, exchange: Exchange, order: Order, listener: L
         raise
     listener.job = job
     return Ticket(job, admitted.created_ms // 1000, is_new=is_new)
+
+
+async def _check_pool(context: Context, order: Order) -> None:
+    """Raise OverloadedError where nobody would take the job; one that exists may have its answer, though."""
+    job = order.job
+    reason = context.pool_watch.reason_to_refuse(job.pool)
+    if reason and not (order.is_repeatable and await context.broker.ask(exists(job.pool, job.id))):
+        metrics.REJECTED.labels(job.pool, Reason.POOL_FAILING).inc()
+        log.info(events.JOB_REJECTED, pool=job.pool, tenant=job.tenant, reason=Reason.POOL_FAILING)
+        raise OverloadedError(f"No worker of this model starts: {reason}")
 
 
 async def _queued(
@@ -135,8 +154,9 @@ async def _enqueue(
         exchange.job_id = None
         metrics.REJECTED.labels(job.pool, Reason.REDIS_FULL).inc()
         raise
-    except BrokerUnavailableError:
-        metrics.REJECTED.labels(job.pool, Reason.REDIS_AWAY).inc()
+    except (BrokerUnavailableError, BrokerDataError) as error:
+        is_away = isinstance(error, BrokerUnavailableError)
+        metrics.REJECTED.labels(job.pool, Reason.REDIS_AWAY if is_away else Reason.REDIS_WRONG).inc()
         if not job.is_kept:
             # Should it exist, then nobody will ever ask for it.
             context.spawn(cancel_for_sure(context.broker, job.id))

@@ -11,7 +11,7 @@ FIRST_PATIENCE_S = 1.0
 LONGEST_PATIENCE_S = 5.0
 #: The scheduler's own deadlines come first; ours only cover its absence.
 GRACE_S = 5.0
-#: Another ingress may be about to submit a lost job again.
+#: Another ingress may be about to submit a lost job again, or to have one that ran submitted before ours that waits.
 _MISSES_BORNE = 3
 
 
@@ -60,8 +60,13 @@ class Watch(Struct):
             self._state, self._fence = state, fence
             self.moved_s = now_s
 
+    def promised(self, queue_timeout_ms: int, run_timeout_ms: int) -> None:
+        """What the job's record says of its bounds (0: nothing): another process may have accepted it."""
+        self.queue_timeout_s = queue_timeout_ms / 1000 or self.queue_timeout_s
+        self.run_timeout_s = run_timeout_ms / 1000 or self.run_timeout_s
+
     def missed(self) -> bool:
-        """There was no record; True once that is final."""
+        """There was no record, or none that can be read; True once that is final."""
         self._misses += 1
         self._patience_s = FIRST_PATIENCE_S
         return self._misses >= _MISSES_BORNE

@@ -136,6 +136,8 @@ class NewJob(Struct, frozen=True, kw_only=True):
     is_kept: bool = True
     #: The newest fence that the submitter knows of; the next assignment's is greater.
     fence: int = 0
+    #: A worker had it before Redis lost its record.
+    is_resumed: bool = False
 
     @property
     def pool(self) -> str:
@@ -145,7 +147,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
     @property
     def lane(self) -> str:
         """The lane it waits in."""
-        return RESUME_LANE if self.prefix else lane_name(self.job_class, self.tenant)
+        return RESUME_LANE if self.is_resumed or self.prefix else lane_name(self.job_class, self.tenant)
 
     @property
     def digest(self) -> str:

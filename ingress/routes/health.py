@@ -1,4 +1,4 @@
-"""`/health`: this process lives. `/ready`: a request sent now can be served."""
+"""`/health`: this process lives. `/ready`: a request sent now can be served, by some pool or by the one asked for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from ingress.context import Context
 from ingress.replies import json_response
 from penstock.broker.records import PoolStatus, pool_status
-from penstock.errors import BrokerUnavailableError
+from penstock.errors import BrokerUnavailableError, NotFoundError
 from penstock.worker_state import WorkerState
 
 #: Probes give up soon: better no for an answer than none.
@@ -31,20 +31,30 @@ async def health(request: Request) -> Response:
 
 @ready.api_route("/ready", methods=["GET", "HEAD"])
 async def readiness(request: Request) -> Response:
-    """200 where Redis answers and every pool has a leader and a ready worker, else 503; the body says why."""
+    """200 where a pool serves: it has a leader and a ready worker; else 503. The body tells each pool apart.
+
+    `?pool=NAME` asks for one pool alone.
+    """
     context = Context.of(request)
+    asked = request.query_params.get("pool")
+    if asked is not None and asked not in context.settings.pools:
+        raise NotFoundError(f"There is no pool {asked[:100]!r}.", param="pool")
+    names = context.settings.pools if asked is None else (asked,)
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            pools = {name: await pool_status(context.broker, name) for name in context.settings.pools}
+            pools = {name: await pool_status(context.broker, name) for name in names}
     except (TimeoutError, BrokerUnavailableError) as error:
         return json_response(request, {"ready": False, "redis": str(error) or "no answer", "pools": {}}, _UNAVAILABLE)
-    is_ready = all(pool.is_led and pool.names(WorkerState.READY) for pool in pools.values())
+    is_ready = any(pool.serves for pool in pools.values())
     body = {"ready": is_ready, "redis": "ok", "pools": {name: _pool(pool) for name, pool in pools.items()}}
     return json_response(request, body, 200 if is_ready else _UNAVAILABLE)
 
 
 def _pool(pool: PoolStatus) -> dict[str, Any]:
     return {
+        "serves": pool.serves,
+        "failing": pool.failing,
+        "troubles": pool.troubles,
         "leader": pool.is_led,
         "ready": len(pool.names(WorkerState.READY)),
         "starting": len(pool.names(WorkerState.STARTING)),

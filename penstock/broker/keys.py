@@ -141,7 +141,4 @@ class PoolKeys:
     @property
     def common(self) -> tuple[str, ...]:
         """The keys that all of a pool's work goes through: without any one of them in order it does not serve."""
-        return (
-            *(self.lane_counts, self.lane_bytes, self.live, self.bell, self.leader, self.settings, self.epochs),
-            *(self.workers, self.instances),
-        )
+        return (self.lane_counts, self.lane_bytes, self.live, self.leader, self.workers, self.instances)

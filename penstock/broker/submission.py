@@ -152,6 +152,9 @@ class Attached(Struct, frozen=True):
     prefix: Generated
     #: Present when it has ended.
     result: Result | None
+    #: What its bounds are, as it was promised; 0 where its record does not say.
+    queue_timeout_ms: int
+    run_timeout_ms: int
 
 
 def attach(pool: str, job_id: str, worker: str, listener: str, offset: int) -> Call[Missing | Moved | Attached]:
@@ -171,7 +174,8 @@ def _attached(reply: list[Any]) -> Missing | Moved | Attached:
             return Missing()
         case [b"moved", worker]:
             return Moved(worker.decode())
-        case [_, state, fence, prefix, result]:
+        case [_, state, fence, prefix, result, queue_ms, run_ms]:
             ended = decode_result(result) if result else None
-            return Attached(State(state.decode()), int(fence), decode_generated(prefix), ended)
+            timeouts_ms = int(queue_ms), int(run_ms)
+            return Attached(State(state.decode()), int(fence), decode_generated(prefix), ended, *timeouts_ms)
     raise ValueError(reply)

@@ -50,9 +50,11 @@ class Subscription:
         while True:
             try:
                 await self._listen()
-            except LOST as error:
+            except Exception as error:
+                # Without it the process is deaf: whatever it is, it is tried again.
                 if not self._is_lost:
-                    log.warning(events.REDIS_LOST, reason=str(error))
+                    unforeseen = None if isinstance(error, LOST) else error
+                    log.warning(events.REDIS_LOST, reason=str(error), exc_info=unforeseen)
                 self._is_lost = True
             await asyncio.sleep(self._pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
             self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)

@@ -192,6 +192,8 @@ class PoolSettings(Section, frozen=True):
     drain_grace_s: Seconds = 20.0
     #: Whether a worker generates something before it counts as ready.
     warmup: bool = True
+    #: Whether a request is refused at once while no worker starts, instead of waiting for one that may.
+    refuse_when_failing: bool = True
 
     @property
     def separates_reasoning(self) -> bool:

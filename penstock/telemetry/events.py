@@ -24,6 +24,10 @@ JOB_RUN_ANEW = "job.run_anew"
 CLIENT_GONE = "client.gone"
 CLIENT_TOO_SLOW = "client.too_slow"
 FRAME_UNREADABLE = "frame.unreadable"
+LISTENER_FAILED = "listener.failed"
+REQUEST_UNREADABLE = "request.unreadable"
+ERRAND_FAILED = "errand.failed"
+ATTACHING_FAILED = "attaching.failed"
 
 # Scheduler.
 LEADERSHIP_TAKEN = "leadership.taken"

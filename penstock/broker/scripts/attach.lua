@@ -2,9 +2,10 @@
 -- An ingress asks for a job's tokens from an offset on: every worker it is assigned to will send them.
 -- KEYS  1 job  2 control (of the instance in ARGV[2])
 -- ARGV  1 job id  2 instance, as last read ("" if none)  3 listener  4 offset  5 most listeners
--- Returns {"missing"} | {"moved", worker} (repeat with it) | {"attached", state, fence, prefix, result}
-local state, fence, worker, listeners, prefix, result = unpack(redis.call('HMGET', KEYS[1], 'state', 'fence', 'worker',
-  'listeners', 'prefix', 'result'))
+-- Returns {"missing"} | {"moved", worker} (repeat with it)
+--         | {"attached", state, fence, prefix, result, queue timeout ms, run timeout ms}
+local state, fence, worker, listeners, prefix, result, queue, run = unpack(redis.call('HMGET', KEYS[1], 'state', 'fence',
+  'worker', 'listeners', 'prefix', 'result', 'queue_timeout_ms', 'run_timeout_ms'))
 if not state then return {'missing'} end
 if not result then
   local held = state ~= 'queued'
@@ -20,4 +21,4 @@ if not result then
     redis.call('XADD', KEYS[2], 'MAXLEN', '~', 10000, '*', 'attach', ARGV[1], 'listener', ARGV[3], 'offset', ARGV[4])
   end
 end
-return {'attached', state, fence, prefix or '', result or ''}
+return {'attached', state, fence, prefix or '', result or '', queue or 0, run or 0}

@@ -11,6 +11,9 @@ from penstock.frames import encode_generated
 from penstock.job import State
 from tests.integration.broker.pool import NOTHING, POOL, Pool, result, tokens
 
+#: Queue and run timeout of every job here.
+PROMISED_MS = (60_000, 60_000)
+
 
 async def _attach(
     pool: Pool, job_id: str, listener: str, *, worker: str = "", offset: int = 0
@@ -20,13 +23,15 @@ async def _attach(
 
 async def test_whoever_attaches_to_a_waiting_job_is_named_in_its_record(pool: Pool) -> None:
     job_id = await pool.queued(listeners="s:a", prefix=encode_generated(tokens(2)))
-    assert await _attach(pool, job_id, "s:b") == Attached(State.QUEUED, 0, tokens(2), None)
+    assert await _attach(pool, job_id, "s:b") == Attached(State.QUEUED, 0, tokens(2), None, *PROMISED_MS)
     assert (await pool.read(job_id)).listeners == "s:a,s:b"
 
 
 async def test_the_worker_is_told_where_to_send_a_running_job_from(pool: Pool) -> None:
     held = await pool.running("w.1")
-    assert await _attach(pool, held.job, "s:b", worker="w.1", offset=7) == Attached(State.RUNNING, 1, NOTHING, None)
+    assert await _attach(pool, held.job, "s:b", worker="w.1", offset=7) == Attached(
+        State.RUNNING, 1, NOTHING, None, *PROMISED_MS
+    )
     assert await pool.control("w.1") == [{b"attach": held.job.encode(), b"listener": b"s:b", b"offset": b"7"}]
 
 
@@ -55,7 +60,9 @@ async def test_attaching_twice_names_it_once(pool: Pool) -> None:
 async def test_an_ended_job_answers_with_its_result(pool: Pool, state: State) -> None:
     held = await pool.running("w.1")
     await pool.finish("w.1", held, state)
-    assert await _attach(pool, held.job, "s:b", worker="elsewhere") == Attached(state, 1, NOTHING, result(state, 3))
+    assert await _attach(pool, held.job, "s:b", worker="elsewhere") == Attached(
+        state, 1, NOTHING, result(state, 3), *PROMISED_MS
+    )
     assert await pool.control("w.1") == []
 
 

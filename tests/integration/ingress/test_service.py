@@ -105,6 +105,9 @@ async def test_alive_is_not_ready(client: httpx.AsyncClient) -> None:
 
     assert ready.status_code == 503
     assert ready.json()["pools"]["sim"] == {
+        "serves": False,
+        "failing": "",
+        "troubles": [],
         "leader": False,
         "ready": 0,
         "starting": 0,
