@@ -1,4 +1,4 @@
-"""What this process knows of its pools without asking: which of them fail, and which have a leader of other settings."""
+"""What this process knows of its pools without asking: which of them fail, and whose leader has other settings."""
 
 from __future__ import annotations
 

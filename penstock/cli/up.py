@@ -8,7 +8,7 @@ import json
 import math
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from penstock.cli import preconditions, standard_streams
 from penstock.cli.options import EXIT_OK, command
@@ -19,6 +19,8 @@ from penstock.settings import load
 from penstock.telemetry import logs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from penstock.cli.options import Commands
     from penstock.settings import IngressSettings, Settings
 
@@ -73,36 +75,47 @@ async def serve(settings: Settings, config: Path) -> int:
 
 
 async def announce(settings: Settings) -> None:
-    """Say how to use it once it can be used."""
-    while not await _is_ready(settings.ingress):  # noqa: ASYNC110 - another process has no event to wait for
+    """Say how to use it once it can be used: every pool serves, or some do and the others fail to."""
+    while not _is_settled(settings, pools := await _pools(settings.ingress)):  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(_POLL_S)
-    print(greeting(settings), flush=True)
+    reasons = {model: pools[target.pool]["failing"] for model, target in settings.models.items()}
+    print(greeting(settings, {model: reason for model, reason in reasons.items() if reason}), flush=True)
 
 
-def greeting(settings: Settings) -> str:
-    """The URL and a command that works."""
+def _is_settled(settings: Settings, pools: dict[str, Any]) -> bool:
+    """Whether some model is served, and no pool is still on its way."""
+    is_served = any(pools[model.pool]["serves"] for model in settings.models.values() if pools)
+    return is_served and all(pool["serves"] or pool["failing"] for pool in pools.values())
+
+
+def greeting(settings: Settings, failing: Mapping[str, str]) -> str:
+    """The URL, a command that works, and the models that do not, with their reasons."""
+    served = [model for model in settings.models if model not in failing]
     host = _reachable(settings.ingress)
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.ingress.port}"
     body = {
-        "model": next(iter(settings.models)),
+        "model": served[0],
         "stream": True,
         "messages": [{"role": "user", "content": "What is Penstock?"}],
     }
     key = """ -H "authorization: Bearer $PENSTOCK_KEY\"""" if settings.ingress.api_keys else ""
     curl = f"curl -N {url}/v1/chat/completions -H 'content-type: application/json'{key} -d '{json.dumps(body)}'"
-    return f"\nPenstock is ready on {url} (models: {', '.join(settings.models)}). Try:\n\n  {curl}\n"
+    others = "".join(f"\nNot served: {model} ({reason}).\n" for model, reason in failing.items())
+    return f"\nPenstock is ready on {url} (models: {', '.join(served)}). Try:\n\n  {curl}\n{others}"
 
 
-async def _is_ready(ingress: IngressSettings) -> bool:
+async def _pools(ingress: IngressSettings) -> dict[str, Any]:
+    """What `/ready` says of each pool; nothing while nobody answers."""
     try:
         async with asyncio.timeout(2.0):
             reader, writer = await asyncio.open_connection(_reachable(ingress), ingress.port)
             writer.write(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            status = await reader.readline()
+            answer = await reader.read()
             writer.close()
-    except (OSError, TimeoutError):
-        return False
-    return b" 200 " in status
+        pools: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])["pools"]
+    except (OSError, TimeoutError, ValueError, KeyError):
+        return {}
+    return pools
 
 
 def _reachable(ingress: IngressSettings) -> str:

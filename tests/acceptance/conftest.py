@@ -68,7 +68,7 @@ def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.T
 
 def _logs(fixtures: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in fixtures.items():
-        if isinstance(value, Up):
+        if isinstance(value, Up) and value.log.exists():
             yield name, value.log_tail()
         elif isinstance(value, Stack):
             yield from ((program.name, tail(program.log)) for program in value.programs)

@@ -54,6 +54,15 @@ def broken() -> Iterator[Up]:
         yield up
 
 
+@pytest.fixture
+def patient() -> Iterator[Up]:
+    """One pool whose engine fails whenever it starts, and whose requests wait all the same."""
+    waiting = {"queue_timeout_s": QUEUE_TIMEOUT_S, "refuse_when_failing": False}
+    pool = {**POOL, "options": {"fail_start": True}, **waiting}
+    with started({"models": {"sim": {"pool": "sim"}}, "pools": {"sim": pool}}) as up:
+        yield up
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_job_that_nobody_can_run_waits_until_its_deadline_and_is_a_clear_503(
     unstaffed: Stack, *, stream: bool
@@ -92,7 +101,8 @@ def test_an_engine_that_does_not_start_is_seen_everywhere_and_tried_again(broken
     # The second failure shows that it was tried again, the third that the pauses grow.
     assert eventually(lambda: any(one["failures"] >= 3 for one in readiness()["broken"]["failed"]), within_s=30)
 
-    assert httpx.get(f"{broken.url}/ready").status_code == 503
+    asked = [httpx.get(f"{broken.url}/ready{which}") for which in ("", "?pool=sim", "?pool=broken", "?pool=nobody")]
+    assert [answer.status_code for answer in asked] == [200, 200, 503, 404]
     (failed,) = readiness()["broken"]["failed"]
     assert "told not to start" in failed["why"]
     assert "engine.start_failed" in broken.log.read_text()
@@ -103,10 +113,26 @@ def test_an_engine_that_does_not_start_is_seen_everywhere_and_tried_again(broken
 
     with connected(broken.url) as client:
         answer = client.chat.completions.create(model="sim", messages=says("unharmed"), max_tokens=4)
-        error, _ = unserved(client, "broken", stream=False)
+        error, took_s = unserved(client, "broken", stream=False)
 
     assert answer.choices[0].message.content == expected("unharmed", max_tokens=4)
     assert (error.status_code, error.code) == (503, "server_is_overloaded")
+    assert "told not to start" in error.message
+    assert took_s < QUEUE_TIMEOUT_S
+    assert "Not served: broken" in broken.log.read_text()
+
+
+def test_requests_for_an_engine_that_does_not_start_wait_where_the_settings_say_so(patient: Up) -> None:
+    def is_failing() -> bool:
+        return bool(httpx.get(f"{patient.url}/ready").json()["pools"]["sim"]["failing"])
+
+    assert eventually(lambda: answers_ok(f"{patient.url}/health"), within_s=30)
+    assert eventually(is_failing, within_s=30)
+    with connected(patient.url) as client:
+        error, took_s = unserved(client, "sim", stream=False)
+
+    assert (error.status_code, error.code) == (503, "server_is_overloaded")
+    assert took_s > QUEUE_TIMEOUT_S - 0.1
 
 
 def unserved(client: OpenAI, model: str, *, stream: bool) -> tuple[openai.APIStatusError, float]:

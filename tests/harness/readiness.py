@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import time
 import urllib.request
@@ -20,11 +21,22 @@ def answers_ok(url: str) -> bool:
     return False
 
 
+def serves_all(url: str) -> bool:
+    """Whether every pool behind an ingress serves at this moment."""
+    with contextlib.suppress(OSError, HTTPException), urllib.request.urlopen(f"{url}/ready", timeout=2) as answer:
+        return all(pool["serves"] for pool in json.load(answer)["pools"].values())
+    return False
+
+
 def wait_ready(port: int, process: subprocess.Popen[bytes], log: Path, path: str = "/ready") -> None:
-    """Wait until the server answers 200. Raises RuntimeError with its log if it ends or never does."""
+    """Wait until the server answers 200, and on `/ready` that every pool serves.
+
+    Raises RuntimeError with its log if it ends or never does.
+    """
+    url = f"http://127.0.0.1:{port}"
     until_s = time.monotonic() + START_S
     while process.poll() is None and time.monotonic() < until_s:
-        if answers_ok(f"http://127.0.0.1:{port}{path}"):
+        if serves_all(url) if path == "/ready" else answers_ok(f"{url}{path}"):
             return
         time.sleep(0.1)
     raise RuntimeError(tail(log))

@@ -17,7 +17,7 @@ from penstock.settings import Fsync, RedisSettings
 from penstock.settings.environment import variable
 from tests.harness.processes import free_port
 from tests.harness.program import Program, Role
-from tests.harness.readiness import answers_ok, tail
+from tests.harness.readiness import serves_all, tail
 from tests.waiting import eventually
 
 _START_S = 60.0
@@ -114,7 +114,7 @@ class Stack:
 
     def wait_ready(self, within_s: float = _START_S) -> None:
         """Wait until every ingress can serve. Raises TimeoutError with the logs' ends."""
-        if not eventually(lambda: all(answers_ok(f"{url}/ready") for url in self.urls), within_s):
+        if not eventually(lambda: all(serves_all(url) for url in self.urls), within_s):
             raise TimeoutError("\n".join(f"{program.log}:\n{tail(program.log)}" for program in self.programs))
 
     def stop(self) -> None:
