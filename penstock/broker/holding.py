@@ -34,11 +34,8 @@ class Held(Struct, frozen=True):
 
     @classmethod
     def from_entry(cls, entry: bytes, fields: dict[bytes, bytes]) -> Held:
-        """Read an entry of the inbox stream; one that nobody of us wrote stands for no job, and is dropped as such."""
-        try:
-            return cls(fields[b"j"].decode(), int(fields[b"f"]), entry.decode())
-        except (KeyError, ValueError):
-            return cls("", 0, entry.decode())
+        """Read an entry of the inbox stream."""
+        return cls(fields[b"j"].decode(), int(fields[b"f"]), entry.decode())
 
 
 class Claimed(Struct, frozen=True, kw_only=True):

@@ -188,7 +188,15 @@ def _first_job(reply: list[Any]) -> str | None:
 
 
 def _held(reply: list[Any]) -> list[Held]:
-    return [Held.from_entry(entry, dict(_pairs(fields))) for entry, fields in reply]
+    return [_held_at(entry, dict(_pairs(fields))) for entry, fields in reply]
+
+
+def _held_at(entry: bytes, fields: dict[bytes, bytes]) -> Held:
+    """What nobody of us wrote stands for no job, and is dropped as such."""
+    try:
+        return Held.from_entry(entry, fields)
+    except (KeyError, ValueError):
+        return Held("", 0, entry.decode())
 
 
 def _journal(reply: list[Any]) -> list[tuple[str, list[bytes]]]:

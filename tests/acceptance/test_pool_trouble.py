@@ -26,7 +26,7 @@ KEYS = PoolKeys(TWO)
 AT_ONCE_S = 2.0
 #: How long a key is wrong: for several turns of everything that works in turns.
 WRONG_S = 0.7
-TOKENS = 150
+TOKENS = 80
 
 
 @pytest.fixture(scope="module")
