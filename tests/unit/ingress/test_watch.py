@@ -54,3 +54,11 @@ def test_a_missing_record_is_believed_the_third_time() -> None:
     it = watch()
 
     assert [it.missed() for _ in range(3)] == [False, False, True]
+
+
+def test_a_job_is_given_up_by_what_it_was_promised() -> None:
+    it = watch()
+    it.promised(5_000, 0)
+
+    assert not it.is_hopeless(5.0 + GRACE_S - 0.1)
+    assert it.is_hopeless(5.0 + GRACE_S + 0.1)
