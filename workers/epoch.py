@@ -75,10 +75,10 @@ class Epoch:
         self._lease.start()
 
     @classmethod
-    async def begin(cls, place: Place, engine: Engine, vitals: Vitals) -> Epoch:
-        """Register, however long Redis takes."""
+    async def begin(cls, place: Place, engine: Engine, vitals: Vitals, *, last: str) -> Epoch:
+        """Register, however long Redis takes; `last` is the worker's instance so far, "" for none."""
         fields = {"state": vitals.state.value, **vitals.origin, **vitals.fields}
-        instance = await new_instance(place.broker, place.pool, place.name, fields)
+        instance = await new_instance(place.broker, place.pool, place.name, fields, last=last)
         log.info(events.WORKER_REGISTERED, pool=place.pool, worker=instance, state=vitals.state.value)
         return cls(place, instance, engine, vitals)
 

@@ -87,7 +87,8 @@ class Worker:
             raise group.exceptions[0] from None
 
     async def _begin_epoch(self) -> Epoch:
-        epoch = await Epoch.begin(self._place, self._engine, self._vitals)
+        last = self._epoch.instance if self._epoch is not None else ""
+        epoch = await Epoch.begin(self._place, self._engine, self._vitals, last=last)
         self._reporter.registered(epoch.instance)
         return epoch
 

@@ -11,6 +11,8 @@ from penstock.broker.diagnosis import wrong_keys
 from penstock.broker.epochs import next_epoch
 from penstock.broker.keys import PoolKeys
 from penstock.broker.observing import UNREADABLE
+from penstock.broker.registration import new_instance
+from penstock.broker.script import Argument
 from penstock.broker.surveying import survey
 from penstock.errors import BrokerDataError
 from penstock.job import State
@@ -81,6 +83,16 @@ async def test_epochs_go_on_from_the_latest_that_is_known_where_the_counter_was_
 
     assert await pool.broker.run(next_epoch(POOL, 7)) == 8
     assert await pool.broker.run(next_epoch(POOL, 3)) == 9
+
+
+async def test_a_worker_is_never_again_the_instance_that_it_was(pool: Pool) -> None:
+    fields: dict[str, Argument] = {"state": "ready", "slots": 1}
+    first = await new_instance(pool.broker, POOL, "w", fields)
+    await pool.redis.flushall()
+    second = await new_instance(pool.broker, POOL, "w", fields, last=first)
+
+    assert first != second
+    assert await pool.redis.smembers(pool.keys.instances) == {second.encode()}
 
 
 @pytest.mark.parametrize("name", ["lane", "lane_counts", "lane_bytes", "live"])
