@@ -53,6 +53,8 @@ class Output(io.RawIOBase):
         self._opened = ExitStack()
         self._send = _sender(descriptor, self._opened)
         self._patience = Patience(time.monotonic())
+        #: The last wait was in vain: until something can be written again, nobody waits.
+        self._is_stalled = False
         #: Half a line was written; the next one must not be taken for its end.
         self._is_torn = False
 
@@ -91,6 +93,7 @@ class Output(io.RawIOBase):
         while sent < len(text):
             try:
                 sent += self._send(text[sent:])
+                self._is_stalled = False
             except BlockingIOError:
                 if not self._has_room():
                     break
@@ -101,11 +104,11 @@ class Output(io.RawIOBase):
     def _has_room(self) -> bool:
         """Wait for a reader as long as that is allowed; whether it came."""
         now_s = time.monotonic()
-        if (wait_s := self._patience.left_s(now_s)) <= 0:
+        if self._is_stalled or (wait_s := self._patience.left_s(now_s)) <= 0:
             return False
-        is_ready = _is_ready(self._descriptor, wait_s)
+        self._is_stalled = not _is_ready(self._descriptor, wait_s)
         self._patience.spend(now_s, time.monotonic())
-        return is_ready
+        return not self._is_stalled
 
 
 def _sender(descriptor: int, opened: ExitStack) -> Send:
