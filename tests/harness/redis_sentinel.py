@@ -45,6 +45,9 @@ class RedisSentinel:
         first.start()
         for server in others:
             self._follow(server, first)
+        # Sentinels look for replicas only every ten seconds.
+        if not eventually(lambda: first.has_replicas(len(others)), _START_S):
+            raise TimeoutError("no replicas")
         for sentinel in self.sentinels:
             sentinel.configure(
                 {},
