@@ -1,4 +1,4 @@
-"""`python -m tests.chaos --seconds 60 --seed 7`: break things at random; the last line is JSON."""
+"""`python -m tests.chaos --redis cluster --seconds 60 --seed 7`: break things at random; the last line is JSON."""
 # ruff: noqa: T201 - a command prints
 
 from __future__ import annotations
@@ -12,24 +12,32 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos.run import run
+from tests.chaos.report import Report
+from tests.chaos.run import Form, run
 
 
 def main() -> int:
     """Returns 1 where something happened that must not."""
     parser = argparse.ArgumentParser(prog="chaos", description="Break processes, Redis and the network; keep a ledger.")
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--redis", type=Form, choices=list(Form), help="in this form; by default in all, one by one")
+    parser.add_argument("--seconds", type=float, default=60.0, help="for each form")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="repeats a run's orders and faults")
     args = parser.parse_args()
-    print(f"seed {args.seed}", flush=True)
+    reports = [_run(form, args.seed, args.seconds) for form in ([args.redis] if args.redis else Form)]
+    return int(not all(report.is_clean for report in reports))
+
+
+def _run(form: Form, seed: int, seconds: float) -> Report:
+    print(f"{form}, seed {seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="penstock-"))
-    report = asyncio.run(run(args.seed, args.seconds, folder))
+    report = asyncio.run(run(form, seed, seconds, folder))
+    print(*report.allowances(), sep="\n", end="")
     if report.is_clean:
         shutil.rmtree(folder)
     else:
         print(*report.story(), f"The logs are in {folder}", sep="\n")
-    print(json.dumps(report.summary()))
-    return int(not report.is_clean)
+    print(json.dumps(report.summary()), flush=True)
+    return report
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Errand:
         try:
             async with self.wire.ask("POST", url + entry.order.path, json=body, headers=headers) as answer:
                 entry.unanswered -= 1
-                self._acknowledge(answer.job)
+                entry.acknowledge(answer.job)
                 yield answer
         except LostError as error:
             entry.note(f"lost: {error}")
@@ -70,7 +70,10 @@ class Errand:
         return is_whole
 
     async def follow(self) -> None:
-        """Read the job's events to the end, going on at any ingress wherever they break off."""
+        """Read the job's events to the end, going on at any ingress wherever they break off.
+
+        Raises RefusedError where there is no such job.
+        """
         text, after = "", ""
         while True:
             url = f"{self._url}/v1/jobs/{self.entry.job}/events"
@@ -88,11 +91,11 @@ class Errand:
             except LostError as error:
                 self.entry.note(f"events after {after} lost: {error}")
             except RefusedError as error:
-                self._consider(error)
+                self._consider_job(error)
             await self.pause()
 
     async def poll(self) -> dict[str, Any]:
-        """Ask for the job until it has ended; returns it."""
+        """Ask for the job until it has ended; returns it. Raises RefusedError where there is no such job."""
         while True:
             job = await self.ask_once("GET")
             if job is not None and self.entry.polled(job):
@@ -106,14 +109,14 @@ class Errand:
         self.entry.polled(job)
 
     async def ask_once(self, method: str) -> dict[str, Any] | None:
-        """The job as an ingress sees it, or None if it did not say."""
+        """The job as an ingress sees it, or None if it did not say. Raises RefusedError where there is no such job."""
         try:
             async with self.wire.ask(method, f"{self._url}/v1/jobs/{self.entry.job}") as answer:
                 return await answer.json()
         except LostError as error:
             self.entry.note(f"{method} lost: {error}")
         except RefusedError as error:
-            self._consider(error)
+            self._consider_job(error)
         return None
 
     async def pause(self) -> None:
@@ -124,15 +127,9 @@ class Errand:
     def _url(self) -> str:
         return self.random.choice(self.urls)
 
-    def _acknowledge(self, job: str) -> None:
-        if self.entry.job not in (None, job):
-            self.entry.complaints.append(f"two jobs for one order: {self.entry.job} and {job}")
-        self.entry.job = job
-        self.entry.note(f"acknowledged as {job}")
-
     def _check_order(self, before: str, id_: str) -> None:
         if before and _position(id_) <= _position(before):
-            self.entry.complaints.append(f"event {id_} came after event {before}")
+            self.entry.complain(f"event {id_} came after event {before}")
 
     def _text(self, chunk: dict[str, Any]) -> str:
         """Raises LostError for an error in the stream, for that is its end."""
@@ -144,13 +141,21 @@ class Errand:
     def _consider(self, error: RefusedError) -> None:
         self.entry.note(f"refused: {error}")
         if error.status == 404:
-            self.entry.complaints.append(f"acknowledged, and yet {error}")
+            self.entry.disown(str(error))
+        if error.status == 500:
+            self.entry.complain(f"failed: {error}")
         self._complain(error.error)
+
+    def _consider_job(self, error: RefusedError) -> None:
+        """Whoever is told that there is no such job does not ask for it again."""
+        self._consider(error)
+        if error.status == 404:
+            raise error
 
     def _complain(self, error: dict[str, Any]) -> None:
         code = error.get("code")
         if code in _FATAL or (code == _CANCELLED and not self.entry.may_be_cancelled):
-            self.entry.complaints.append(f"failed: {error}")
+            self.entry.complain(f"failed: {error}")
 
 
 def _position(id_: str) -> tuple[int, ...]:

@@ -1,4 +1,8 @@
-"""The judge: compares the ledger with what Redis holds in the end, and with what the engine must have generated."""
+"""The judge: compares the ledger with what Redis holds in the end, and with what the engine must have generated.
+
+What a failover may cost is told apart: a write that the dead master acknowledged so late that its replica may not have
+got it.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from penstock.frames import Result
 from penstock.job import Job, State
 from tests.chaos.ledger import Entry, Fate, Ledger
+from tests.chaos.outages import Outage, losing_outage
 
 #: So many characters tell one place of a text from the others.
 _TELLING = 10
@@ -27,6 +33,10 @@ class Wrong(enum.StrEnum):
     CHANGED = "changed"
     #: Something is kept that nobody will ever need or clear away.
     LEFT = "left"
+    #: A pool did not serve again in time although its server was back.
+    STUCK = "stuck"
+    #: A process met something that its authors had not thought of.
+    CRASHED = "crashed"
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,22 @@ class Violation:
     wrong: Wrong
     what: str
     entry: Entry | None = None
+    #: When Redis acknowledged the write that must be gone for it to happen; None where no loss of one explains it.
+    written_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What would be a violation, had not a failover lost the write."""
+
+    violation: Violation
+    outage: Outage
+
+    @property
+    def before_death_s(self) -> float:
+        """How long before the master's death it acknowledged the write, as far as its client knows."""
+        assert self.violation.written_s is not None
+        return self.outage.died_s - self.violation.written_s
 
 
 @dataclass
@@ -43,6 +69,7 @@ class Verdict:
     """What the judge found."""
 
     violations: list[Violation] = field(default_factory=list)
+    allowed: list[Allowed] = field(default_factory=list)
     #: Final states of all jobs.
     states: Counter[str] = field(default_factory=Counter)
     #: Orders of unknown fate that turned out to be jobs.
@@ -68,7 +95,7 @@ def compare(expected: str, got: str, *, is_whole: bool) -> Wrong | None:
     return Wrong.LOST if rest in expected[same:] else Wrong.CHANGED
 
 
-def judge(ledger: Ledger, jobs: Iterable[Job]) -> Verdict:
+def judge(ledger: Ledger, jobs: Iterable[Job], outages: Sequence[Outage] = ()) -> Verdict:
     """The verdict on a run whose jobs have all had the time to end."""
     verdict = Verdict()
     jobs_of = _by_mark(jobs)
@@ -76,49 +103,69 @@ def judge(ledger: Ledger, jobs: Iterable[Job]) -> Verdict:
         own = jobs_of.pop(entry.order.mark, [])
         verdict.states.update(job.state.value for job in own)
         verdict.found += bool(own) and entry.fate is Fate.UNKNOWN
-        verdict.violations += [Violation(wrong, what, entry) for wrong, what in _of_entry(entry, own)]
+        for violation in _of_entry(entry, own):
+            outage = _excuse(violation, entry, outages)
+            if outage is None:
+                verdict.violations.append(violation)
+            else:
+                verdict.allowed.append(Allowed(violation, outage))
     for mark, strangers in jobs_of.items():
         verdict.violations.append(Violation(Wrong.CHANGED, f"nobody ordered {mark!r}: {strangers[0].id}"))
     return verdict
 
 
-def _of_entry(entry: Entry, jobs: Sequence[Job]) -> Iterable[tuple[Wrong, str]]:
+def _excuse(violation: Violation, entry: Entry, outages: Sequence[Outage]) -> Outage | None:
+    if violation.written_s is None:
+        return None
+    return losing_outage(outages, entry.order.pool, violation.written_s)
+
+
+def _of_entry(entry: Entry, jobs: Sequence[Job]) -> Iterable[Violation]:
     if len(jobs) > 1:
-        yield Wrong.REPEATED, f"one order became {len(jobs)} jobs: {', '.join(job.id for job in jobs)}"
+        ids = ", ".join(job.id for job in jobs)
+        yield Violation(Wrong.REPEATED, f"one order became {len(jobs)} jobs: {ids}", entry)
     if entry.fate is Fate.REFUSED and jobs:
-        yield Wrong.CHANGED, f"refused, and yet there is {jobs[0].id}"
-    if entry.fate is Fate.ACKNOWLEDGED and entry.job not in {job.id for job in jobs}:
-        yield Wrong.LOST, f"{entry.job} was acknowledged and is gone"
+        yield Violation(Wrong.CHANGED, f"refused, and yet there is {jobs[0].id}", entry)
+    # Who was told that his job is gone has complained already.
+    is_awaited = entry.fate is Fate.ACKNOWLEDGED and entry.acknowledged_s is not None
+    if is_awaited and entry.job not in {job.id for job in jobs}:
+        yield Violation(Wrong.LOST, f"{entry.job} was acknowledged and is gone", entry, entry.acknowledged_s)
     if entry.insists and not entry.is_served:
-        yield Wrong.LOST, "the client never got the whole answer"
-    yield from ((Wrong.CHANGED, complaint) for complaint in entry.complaints)
+        yield Violation(Wrong.LOST, "the client never got the whole answer", entry)
+    for complaint in entry.complaints:
+        yield Violation(Wrong.CHANGED, complaint.what, entry, complaint.written_s)
     for reading in entry.readings:
         wrong = compare(entry.order.text, reading.text, is_whole=reading.is_whole)
         if wrong is not None:
-            yield wrong, f"{reading.source} read {_difference(entry.order.text, reading.text)}"
+            yield Violation(wrong, f"{reading.source} read {_difference(entry.order.text, reading.text)}", entry)
     for job in jobs:
         yield from _of_job(entry, job)
 
 
-def _of_job(entry: Entry, job: Job) -> Iterable[tuple[Wrong, str]]:
+def _of_job(entry: Entry, job: Job) -> Iterable[Violation]:
     allowed = {State.COMPLETED, State.CANCELLED} if entry.may_be_cancelled else {State.COMPLETED}
     if not job.state.terminal:
-        yield Wrong.LOST, f"{job.id} never ended: it is {job.state}"
+        yield Violation(Wrong.LOST, f"{job.id} never ended: it is {job.state}", entry)
     elif job.state not in allowed:
-        yield Wrong.CHANGED, f"{job.id} is {job.state}: {job.result and job.result.end.failure}"
-    if any(end != job.state for end in entry.ends):
-        yield Wrong.CHANGED, f"{job.id} is {job.state} and was seen {', '.join(entry.ends)}"
+        yield Violation(Wrong.CHANGED, f"{job.id} is {job.state}: {job.result and job.result.end.failure}", entry)
+    for end in entry.ends:
+        if end.state != job.state:
+            yield Violation(Wrong.CHANGED, f"{job.id} is {job.state} and was seen {end.state}", entry, end.seen_s)
     if entry.is_served and job.state is not State.COMPLETED:
-        yield Wrong.CHANGED, f"{job.id} is {job.state} although its whole answer was read"
-    if job.result is None:
-        return
-    text, is_whole = "".join(job.result.generated.pieces), job.state is State.COMPLETED
+        what = f"{job.id} is {job.state} although its whole answer was read"
+        yield Violation(Wrong.CHANGED, what, entry, entry.served_s)
+    if job.result is not None:
+        yield from _of_result(entry, job, job.result)
+
+
+def _of_result(entry: Entry, job: Job, result: Result) -> Iterable[Violation]:
+    text, is_whole = "".join(result.generated.pieces), job.state is State.COMPLETED
     wrong = compare(entry.order.text, text, is_whole=is_whole)
     if wrong is not None:
-        yield wrong, f"{job.id} keeps {_difference(entry.order.text, text)}"
-    tokens, expected = job.result.generated.tokens, entry.order.tokens
+        yield Violation(wrong, f"{job.id} keeps {_difference(entry.order.text, text)}", entry)
+    tokens, expected = result.generated.tokens, entry.order.tokens
     if tokens != expected[: len(tokens)]:
-        yield Wrong.CHANGED, f"{job.id} keeps other tokens than the engine generates"
+        yield Violation(Wrong.CHANGED, f"{job.id} keeps other tokens than the engine generates", entry)
 
 
 def _by_mark(jobs: Iterable[Job]) -> dict[str, list[Job]]:

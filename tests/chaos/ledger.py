@@ -29,6 +29,24 @@ class Reading:
     text: str
     #: The stream said that this was all.
     is_whole: bool
+    read_s: float
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """Something that went wrong for good, in a client's eyes."""
+
+    what: str
+    #: When Redis acknowledged the write that must be gone for it to happen; None where no loss of one explains it.
+    written_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A terminal state, as a poll saw it."""
+
+    state: str
+    seen_s: float
 
 
 @dataclass
@@ -44,11 +62,11 @@ class Entry:
     #: Attempts that nobody answered.
     unanswered: int = 0
     job: str | None = None
+    #: When the job was acknowledged, for the first time since it was last told that there is none.
+    acknowledged_s: float | None = None
     readings: list[Reading] = field(default_factory=list)
-    #: Terminal states, as polls saw them.
-    ends: list[str] = field(default_factory=list)
-    #: What went wrong for good, in the client's eyes.
-    complaints: list[str] = field(default_factory=list)
+    ends: list[Ending] = field(default_factory=list)
+    complaints: list[Complaint] = field(default_factory=list)
     #: Time and event, for whoever has to find out what happened.
     history: list[tuple[float, str]] = field(default_factory=list)
 
@@ -62,15 +80,38 @@ class Entry:
     @property
     def is_served(self) -> bool:
         """Whether the client has the whole answer."""
-        return any(reading.is_whole for reading in self.readings)
+        return self.served_s is not None
+
+    @property
+    def served_s(self) -> float | None:
+        """When the client had the whole answer."""
+        return min((reading.read_s for reading in self.readings if reading.is_whole), default=None)
 
     def note(self, event: str) -> None:
         """Write down what just happened."""
         self.history.append((time.monotonic(), event))
 
+    def acknowledge(self, job: str) -> None:
+        """An ingress named the job."""
+        if self.job not in (None, job):
+            self.complain(f"two jobs for one order: {self.job} and {job}")
+        self.job = job
+        if self.acknowledged_s is None:
+            self.acknowledged_s = time.monotonic()
+        self.note(f"acknowledged as {job}")
+
+    def disown(self, what: str) -> None:
+        """An ingress knows of no such job, although it was acknowledged."""
+        self.complain(f"acknowledged, and yet {what}", self.acknowledged_s)
+        self.acknowledged_s = None
+
+    def complain(self, what: str, written_s: float | None = None) -> None:
+        """Keep what went wrong for the judge."""
+        self.complaints.append(Complaint(what, written_s))
+
     def read(self, source: str, text: str, *, is_whole: bool) -> None:
         """Keep a text for the judge."""
-        self.readings.append(Reading(source, text, is_whole))
+        self.readings.append(Reading(source, text, is_whole, time.monotonic()))
         self.note(f"read {len(text)} of {len(self.order.text)} characters from {source}{', all' if is_whole else ''}")
 
     def polled(self, job: dict[str, Any]) -> bool:
@@ -78,7 +119,7 @@ class Entry:
         state = str(job["state"])
         has_ended = state not in ("queued", "assigned", "running")
         if has_ended:
-            self.ends.append(state)
+            self.ends.append(Ending(state, time.monotonic()))
         self.note(f"is {state}, attempt {job['attempts']}")
         return has_ended
 

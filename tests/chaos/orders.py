@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -21,6 +22,7 @@ class Order:
     """A request body, told from all others by its prompt, and the one right answer to it."""
 
     number: int
+    pool: str
     #: In the prompt: names the order in whatever record it left.
     mark: str
     api: Api
@@ -38,11 +40,13 @@ class Order:
 class OrderBook:
     """Draws orders; the same seed draws the same."""
 
-    def __init__(self, seed: int, engine: Mapping[str, Any]) -> None:
+    def __init__(self, seed: int, engine: Mapping[str, Any], pools: Sequence[str]) -> None:
         self._seed = seed
+        self._pools = pools
         self._engine = SimulatedSettings.parse(engine)
         self._tokenizer = SimulatedTokenizer()
         self._count = 0
+        self._probes = count()
 
     def next(self) -> Order:
         """The next order."""
@@ -50,14 +54,25 @@ class OrderBook:
         self._count += 1
         random = Random(f"{self._seed}/order/{number}")
         api = random.choice([Api.CHAT, Api.CHAT, Api.COMPLETION])
+        pool = random.choice(self._pools)
         mark = f"order {self._seed}.{number};"
-        body = _body(api, mark, random)
+        body = {"model": pool, **_body(api, mark, random)}
         if random.random() < 0.2:
             body["stop"] = self._stop_string(api, body, random)
+        return self._order(number, pool, mark, api, body)
+
+    def probe(self, pool: str) -> Order:
+        """The smallest order there is, not one of the draw."""
+        number = next(self._probes)
+        mark = f"order {self._seed}.p{number};"
+        return self._order(number, pool, mark, Api.COMPLETION, {"model": pool, "prompt": mark, "max_tokens": 1})
+
+    def _order(self, number: int, pool: str, mark: str, api: Api, body: dict[str, Any]) -> Order:
         chosen = sampling(parse(api, json.dumps(body).encode()))
         prompt = self._prompt(api, body)
         return Order(
             number=number,
+            pool=pool,
             mark=mark,
             api=api,
             body=body,
@@ -80,7 +95,7 @@ class OrderBook:
 
 def _body(api: Api, mark: str, random: Random) -> dict[str, Any]:
     prompt = f"{mark} {'word ' * random.randint(1, 40)}"
-    body: dict[str, Any] = {"model": "sim", "temperature": random.choice([0, 1]), "seed": random.randrange(1000)}
+    body: dict[str, Any] = {"temperature": random.choice([0, 1]), "seed": random.randrange(1000)}
     if random.random() < 0.7:
         body["max_tokens"] = random.choice([1, 5, 40, 120, 200])
     if api is Api.CHAT:

@@ -9,6 +9,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 _CHUNK_BYTES = 1 << 16
+#: How replicas and Sentinels introduce themselves, and where in what they send.
+_INTRODUCTIONS = (b"REPLCONF", b"sentinel-")
+_INTRODUCED_BYTES = 64
 
 
 @dataclass(eq=False)
@@ -29,9 +32,13 @@ class Link:
 
 
 class Proxy:
-    """Passes bytes on between clients and a Redis on a unix socket."""
+    """Passes bytes on between clients and a Redis on a unix socket, or on a port.
 
-    def __init__(self, upstream: str) -> None:
+    What other servers send passes unharmed: `links` are those of clients.
+    """
+
+    def __init__(self, upstream: str | tuple[str, int], name: str = "Redis") -> None:
+        self.name = name
         self._upstream = upstream
         self._server: asyncio.Server | None = None
         #: Who is connected, and what serves them.
@@ -40,10 +47,16 @@ class Proxy:
         self.links: set[Link] = set()
 
     @property
+    def port(self) -> int:
+        """Where it listens."""
+        assert self._server is not None
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    @property
     def url(self) -> str:
         """The Redis URL that leads through here."""
-        assert self._server is not None
-        return f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/0"
+        return f"redis://127.0.0.1:{self.port}/0"
 
     async def start(self) -> None:
         """Listen on a free port."""
@@ -98,26 +111,32 @@ class Proxy:
                 pass
             return
         try:
-            server_reader, server_writer = await asyncio.open_unix_connection(self._upstream)
+            server_reader, server_writer = await self._connect()
         except OSError:
             return
         link = Link(writer, server_writer)
         self.links.add(link)
         answers = asyncio.create_task(_pass_answers(link, server_reader))
         try:
-            await _pass_questions(link, reader)
+            await self._pass_questions(link, reader)
         finally:
             self.links.discard(link)
             link.cut()
             answers.cancel()
 
+    async def _connect(self) -> tuple[StreamReader, StreamWriter]:
+        if isinstance(self._upstream, str):
+            return await asyncio.open_unix_connection(self._upstream)
+        return await asyncio.open_connection(*self._upstream)
 
-async def _pass_questions(link: Link, reader: StreamReader) -> None:
-    while data := await _read(reader):
-        if not link.is_silent:
-            link.server.write(data)
-            with contextlib.suppress(OSError):
-                await link.server.drain()
+    async def _pass_questions(self, link: Link, reader: StreamReader) -> None:
+        while data := await _read(reader):
+            if any(word in data[:_INTRODUCED_BYTES] for word in _INTRODUCTIONS):
+                self.links.discard(link)
+            if not link.is_silent:
+                link.server.write(data)
+                with contextlib.suppress(OSError):
+                    await link.server.drain()
 
 
 async def _pass_answers(link: Link, reader: StreamReader) -> None:

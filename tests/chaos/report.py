@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.chaos.faults import Faults
+from tests.chaos.history import History
+from tests.chaos.hostile import Mob
 from tests.chaos.judge import Verdict, Wrong
 from tests.chaos.ledger import Fate, Ledger
+from tests.chaos.outages import Outage, recoveries
+from tests.chaos.probes import Probes
 
 #: How long before and after a client's story faults may have to do with it.
 _AROUND_S = 5.0
@@ -18,10 +21,14 @@ _AROUND_S = 5.0
 class Report:
     """A run and its verdict."""
 
+    form: str
     seed: int
     seconds: float
     ledger: Ledger
-    faults: Faults
+    history: History
+    outages: Sequence[Outage]
+    probes: Probes
+    mob: Mob
     verdict: Verdict
     began_s: float
 
@@ -32,16 +39,35 @@ class Report:
 
     def summary(self) -> dict[str, Any]:
         """The figures."""
+        calm, stormy = (
+            [s for outage, _, s in recoveries(self.outages, self.probes.served_s) if outage.is_calm is is_calm]
+            for is_calm in (True, False)
+        )
         return {
+            "redis": self.form,
             "seed": self.seed,
             "seconds": round(self.seconds, 1),
             "orders": len(self.ledger.entries),
             **{fate.value: self.ledger.count(fate) for fate in Fate},
             "unknown_found": self.verdict.found,
             "states": dict(self.verdict.states),
-            "faults": dict(self.faults.counts),
+            "faults": dict(self.history.counts),
+            "failovers": sum(outage.is_failover for outage in self.outages),
+            "recovery_s": round(max(calm, default=0.0), 2),
+            "storm_recovery_s": round(max(stormy, default=0.0), 2),
+            "hostile": dict(self.mob.counts),
+            "allowed_by_failover": len(self.verdict.allowed),
             **{wrong.value: self.verdict.count(wrong) for wrong in Wrong},
         }
+
+    def allowances(self) -> Iterator[str]:
+        """What a failover has cost, and why it may."""
+        for allowed in self.verdict.allowed:
+            pools = ", ".join(allowed.outage.pools)
+            yield (
+                f"allowed: {allowed.violation.what}; written {allowed.before_death_s:.3f} s "
+                f"before the master of {pools} died"
+            )
 
     def story(self) -> Iterator[str]:
         """What to know of each violation."""
@@ -56,6 +82,6 @@ class Report:
         """The client's and the tormentor's doings, side by side."""
         first, last = history[0][0] - _AROUND_S, history[-1][0] + _AROUND_S
         both = [(at, event) for at, event in history]
-        both += [(at, f"    ! {event}") for at, event in self.faults.history if first < at < last]
+        both += [(at, f"    ! {event}") for at, event in self.history.events if first < at < last]
         for at, event in sorted(both):
             yield f"  {at - self.began_s:8.3f} {event}"

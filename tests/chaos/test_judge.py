@@ -11,7 +11,7 @@ from penstock.frames import End, Generated, Result
 from penstock.job import Job, JobClass, State
 from penstock.request import Api
 from tests.chaos.judge import Verdict, Wrong, compare, judge
-from tests.chaos.ledger import Entry, Fate, Ledger
+from tests.chaos.ledger import Ending, Entry, Fate, Ledger
 from tests.chaos.orders import Order, OrderBook
 
 TEXT = "The quick brown fox jumps over the lazy dog, and then it goes home to sleep."
@@ -19,8 +19,8 @@ MARK = "order 1.7;"
 
 
 def _entry(**changes: Any) -> Entry:
-    order = Order(7, MARK, Api.CHAT, {}, TEXT, [1, 2])
-    fields: dict[str, Any] = {"order": order, "kind": "resumes", "insists": True, "job": "sim-7"}
+    order = Order(7, "sim", MARK, Api.CHAT, {}, TEXT, [1, 2])
+    fields: dict[str, Any] = {"order": order, "kind": "resumes", "insists": True, "job": "sim-7", "acknowledged_s": 9.5}
     entry = Entry(**{**fields, **changes})
     if entry.insists:
         entry.read("stream", TEXT, is_whole=True)
@@ -135,7 +135,7 @@ def test_nobody_may_cancel_a_job_but_its_client() -> None:
 
 
 def test_a_job_ends_once() -> None:
-    assert _faults(_entry(ends=["completed", "failed"]), _job()) == [Wrong.CHANGED]
+    assert _faults(_entry(ends=[Ending("completed", 0.0), Ending("failed", 0.0)]), _job()) == [Wrong.CHANGED]
 
 
 def test_a_kept_result_must_be_right_too() -> None:
@@ -149,5 +149,5 @@ def test_a_job_that_nobody_ordered_is_a_change() -> None:
 
 
 def test_a_seed_draws_the_same_orders_again() -> None:
-    first, second = (OrderBook(7, {}) for _ in range(2))
+    first, second = (OrderBook(7, {}, ["sim", "side"]) for _ in range(2))
     assert [first.next() for _ in range(20)] == [second.next() for _ in range(20)]

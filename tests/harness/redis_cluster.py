@@ -95,8 +95,11 @@ class RedisCluster:
 
     def _master(self, shard: list[RedisNode]) -> RedisNode | None:
         """A node that has just come back may take itself for the master until it hears of the newer epoch."""
-        masters = [node for node in shard if node.is_running and node.follows_nobody()]
+        masters = [node for node in shard if self._serves(node)]
         return max(masters, key=self._epoch, default=None)
+
+    def _serves(self, node: RedisNode) -> bool:
+        return node.is_running and node.follows_nobody() and self._said(node).get("cluster_state") == "ok"
 
     def _epoch(self, node: RedisNode) -> int:
         return int(self._said(node).get("cluster_my_epoch", 0))
