@@ -31,7 +31,8 @@ def _run(form: Form, seed: int, seconds: float) -> Report:
     print(f"{form}, seed {seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="penstock-"))
     report = asyncio.run(run(form, seed, seconds, folder))
-    print(*report.allowances(), sep="\n", end="")
+    for allowance in report.allowances():
+        print(allowance)
     if report.is_clean:
         shutil.rmtree(folder)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ class Outage:
     def recovery_s(self, pool: str, served_s: Iterable[float]) -> float:
         """How long after a server was back a pool served again, as its requests' ends tell; inf if it never did."""
         return min((at - self.served_s for at in served_s if at >= self.served_s), default=math.inf)
+
+    def gap_s(self, served_s: Iterable[float]) -> float:
+        """The longest time in it that a pool, whose server lived, went without serving anybody."""
+        marks = [self.died_s, *(at for at in served_s if self.died_s < at < self.served_s), self.served_s]
+        return max(later - earlier for earlier, later in itertools.pairwise(marks))
 
 
 def recoveries(outages: Iterable[Outage], served_s: Mapping[str, Sequence[float]]) -> list[tuple[Outage, str, float]]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 _CHUNK_BYTES = 1 << 16
 #: How replicas and Sentinels introduce themselves, and where in what they send.
-_INTRODUCTIONS = (b"REPLCONF", b"sentinel-")
-_INTRODUCED_BYTES = 64
+_REPLICA = b"REPLCONF"
+_SENTINEL = b"sentinel-"
+_INTRODUCTION_BYTES = 64
 
 
 @dataclass(eq=False)
@@ -34,7 +35,7 @@ class Link:
 class Proxy:
     """Passes bytes on between clients and a Redis on a unix socket, or on a port.
 
-    What other servers send passes unharmed: `links` are those of clients.
+    `links` are those of clients: Sentinels have nothing to fear, and replicas only to be starved.
     """
 
     def __init__(self, upstream: str | tuple[str, int], name: str = "Redis") -> None:
@@ -45,6 +46,7 @@ class Proxy:
         self._clients: dict[asyncio.Task[None], StreamWriter] = {}
         self._is_silent = False
         self.links: set[Link] = set()
+        self._replicas: set[Link] = set()
 
     @property
     def port(self) -> int:
@@ -95,6 +97,14 @@ class Proxy:
         """Serve new connections again; the dead stay dead."""
         self._is_silent = False
 
+    def starve_replicas(self) -> None:
+        """Let whatever the server has written from now on reach none of its replicas: it must die before they go on."""
+        self.silence(self._replicas)
+
+    def drop_replicas(self) -> None:
+        """Tell the replicas that their master is gone."""
+        self.cut(self._replicas)
+
     async def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -121,6 +131,7 @@ class Proxy:
             await self._pass_questions(link, reader)
         finally:
             self.links.discard(link)
+            self._replicas.discard(link)
             link.cut()
             answers.cancel()
 
@@ -131,12 +142,17 @@ class Proxy:
 
     async def _pass_questions(self, link: Link, reader: StreamReader) -> None:
         while data := await _read(reader):
-            if any(word in data[:_INTRODUCED_BYTES] for word in _INTRODUCTIONS):
-                self.links.discard(link)
+            self._recognise(link, data[:_INTRODUCTION_BYTES])
             if not link.is_silent:
                 link.server.write(data)
                 with contextlib.suppress(OSError):
                     await link.server.drain()
+
+    def _recognise(self, link: Link, introduction: bytes) -> None:
+        if _REPLICA in introduction:
+            self._replicas.add(link)
+        if _REPLICA in introduction or _SENTINEL in introduction:
+            self.links.discard(link)
 
 
 async def _pass_answers(link: Link, reader: StreamReader) -> None:

@@ -29,6 +29,8 @@ _AWAY_S = (0.2, 3.0)
 #: Shorter than what the others take for death.
 _FREEZE_S = (0.2, 0.9)
 _BLINK_S = (0.05, 0.4)
+#: How far a master's replicas are behind it when it dies; see REPLICATION_S.
+_AHEAD_S = (0.05, 0.7)
 
 
 class Replicated:
@@ -57,7 +59,7 @@ class Replicated:
         """One thing at a time, or more would be dead than can be replaced."""
         if self._lock.locked():
             return []
-        return [(self.fail, 5), (self.blink, 1), (self.freeze, 1), (self.lose_another, 2)]
+        return [(self.fail, 8), (self.blink, 1), (self.freeze, 1), (self.lose_another, 2)]
 
     async def start(self) -> None:
         """Start all and wait until they serve."""
@@ -72,12 +74,19 @@ class Replicated:
         self._supervisor.shutdown()
 
     async def fail(self, *, is_calm: bool = False) -> None:
-        """A pool's master dies; when it has been replaced it comes back as a replica."""
+        """A pool's master dies, with what its replicas have or more; when it has been replaced it comes back as one."""
+        ahead_s = self._random.choice([0.0, self._random.uniform(*_AHEAD_S)])
         async with self._lock:
             master = await self._some_master()
+            proxy = self.proxies[self.servers.nodes.index(master)]
+            if ahead_s:
+                self._history.note(f"starves the replicas of {master.name} for {ahead_s:.1f} s")
+                proxy.starve_replicas()
+                await asyncio.sleep(ahead_s)
             async with self._outage(master, is_calm=is_calm):
                 self._history.note(f"kills {master.name}")
                 await self._do(master.kill)
+                proxy.drop_replicas()
             await asyncio.sleep(self._random.uniform(*_AWAY_S))
             await self._bring_back(master)
 

@@ -55,10 +55,18 @@ class Report:
             "failovers": sum(outage.is_failover for outage in self.outages),
             "recovery_s": round(max(calm, default=0.0), 2),
             "storm_recovery_s": round(max(stormy, default=0.0), 2),
+            "neighbours_s": round(max(self._neighbours(), default=0.0), 2),
             "hostile": dict(self.mob.counts),
             "allowed_by_failover": len(self.verdict.allowed),
             **{wrong.value: self.verdict.count(wrong) for wrong in Wrong},
         }
+
+    def _neighbours(self) -> Iterator[float]:
+        """How long, while nothing else was out of order, the pools of other servers went without serving."""
+        for outage in self.outages:
+            if outage.is_calm:
+                for pool in self.probes.served_s.keys() - set(outage.pools):
+                    yield outage.gap_s(self.probes.served_s[pool])
 
     def allowances(self) -> Iterator[str]:
         """What a failover has cost, and why it may."""

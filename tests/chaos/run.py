@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 from penstock.broker.keys import PoolKeys
 from penstock.job import Job
 from tests.chaos.clients import Crowd
-from tests.chaos.deployment import Deployment
+from tests.chaos.deployment import TICK_S, Deployment
 from tests.chaos.faults import Faults
 from tests.chaos.history import History
 from tests.chaos.hostile import MARK, Mob
@@ -22,7 +23,7 @@ from tests.chaos.judge import Verdict, Violation, Wrong, judge
 from tests.chaos.ledger import Ledger
 from tests.chaos.network import Network
 from tests.chaos.orders import OrderBook
-from tests.chaos.outages import recoveries
+from tests.chaos.outages import Outage, recoveries
 from tests.chaos.probes import Probes
 from tests.chaos.processes import Processes
 from tests.chaos.replicated import Replicated
@@ -151,7 +152,7 @@ async def _torment(seconds: float, scene: Scene) -> None:
             await scene.faults.rage(min(STORM_S, left))
             await asyncio.sleep(QUIET_S)
             await scene.deployment.fail(is_calm=True)
-            await asyncio.sleep(RECOVERY_S)
+            await _recovered(scene)
         scene.crowd.is_open = False
         await asyncio.wait(clients, timeout=SETTLE_S)
         for other in others[1:]:
@@ -162,6 +163,17 @@ async def _torment(seconds: float, scene: Scene) -> None:
         for task in (*others, *clients):
             task.cancel()
         await asyncio.gather(*others, *clients, return_exceptions=True)
+
+
+async def _recovered(scene: Scene) -> None:
+    """Wait until every pool serves again, as long as that may take."""
+    until = time.monotonic() + RECOVERY_S
+    while time.monotonic() < until and any(math.isinf(took_s) for _, _, took_s in _recoveries(scene)):
+        await asyncio.sleep(TICK_S)
+
+
+def _recoveries(scene: Scene) -> list[tuple[Outage, str, float]]:
+    return recoveries(scene.deployment.outages, scene.probes.served_s)
 
 
 def _wait_idle(scene: Scene) -> None:
@@ -184,7 +196,7 @@ def _verdict(scene: Scene, ledger: Ledger) -> Verdict:
 
 
 def _stuck(scene: Scene) -> Iterator[Violation]:
-    for outage, pool, took_s in recoveries(scene.deployment.outages, scene.probes.served_s):
+    for outage, pool, took_s in _recoveries(scene):
         if took_s > (RECOVERY_S if outage.is_calm else STORM_RECOVERY_S):
             yield Violation(Wrong.STUCK, f"{pool} served again {took_s:.1f} s after its server")
 
