@@ -38,8 +38,9 @@ check: $(STAMPS)/dev ## Formatting, lint, types, import contracts
 bench: $(STAMPS)/dev vllm ## Measure one headline figure (NAME=); the last line is JSON
 	@exec $(BIN)/python -m bench.$(NAME)
 
-chaos: $(STAMPS)/dev ## Break things at random and keep a ledger (SECONDS= SEED=)
-	@exec $(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+chaos: $(STAMPS)/dev ## Break things at random on each form of Redis (REDIS= SECONDS= SEED=)
+	@exec $(BIN)/python -m tests.chaos $(if $(REDIS),--redis $(REDIS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  $(if $(SEED),--seed $(SEED))
 
 differential: $(STAMPS)/dev vllm ## Judge every way to an answer by vLLM's own server (ARGS=--help)
 	@exec $(BIN)/python -m tests.differential $(ARGS)

@@ -11,8 +11,9 @@ from penstock.frames import End, Generated, Result
 from penstock.job import Job, JobClass, State
 from penstock.request import Api
 from tests.chaos.judge import Verdict, Wrong, compare, judge
-from tests.chaos.ledger import Ending, Entry, Fate, Ledger
+from tests.chaos.ledger import Complaint, Ending, Entry, Fate, Ledger, Reading
 from tests.chaos.orders import Order, OrderBook
+from tests.chaos.outages import Outage
 
 TEXT = "The quick brown fox jumps over the lazy dog, and then it goes home to sleep."
 MARK = "order 1.7;"
@@ -141,6 +142,44 @@ def test_a_job_ends_once() -> None:
 def test_a_kept_result_must_be_right_too() -> None:
     wrong = Result(End("completed"), Generated([1, 3], [TEXT[:10], TEXT[10:]]))
     assert _faults(_entry(), _job(result=wrong)) == [Wrong.CHANGED]
+
+
+@pytest.mark.parametrize(
+    ("outage", "is_allowed"),
+    [
+        (Outage(["sim"], 10.0, 13.0, is_failover=True), True),
+        (Outage(["sim"], 9.0, 13.0, is_failover=True), True),
+        (Outage(["sim"], 11.0, 13.0, is_failover=True), False),
+        (Outage(["sim"], 5.0, 9.0, is_failover=True), False),
+        (Outage(["side"], 10.0, 13.0, is_failover=True), False),
+        (Outage(["sim"], 10.0, 13.0, is_failover=False), False),
+    ],
+    ids=["just before", "in it", "long before", "after it", "another pool's", "its files came back"],
+)
+def test_a_failover_may_cost_what_was_acknowledged_just_before_it(outage: Outage, *, is_allowed: bool) -> None:
+    gone = _entry(acknowledged_s=9.5)
+    undone = _entry(ends=[Ending("cancelled", 9.5)])
+    unknown = _entry()
+    unknown.disown("404")
+    unknown.acknowledge("sim-7")
+    for entry, jobs in ((gone, []), (undone, [_job()]), (unknown, [_job()])):
+        verdict = judge(Ledger([entry]), jobs, [outage])
+        assert (len(verdict.allowed), len(verdict.violations)) == ((1, 0) if is_allowed else (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("entry", "job"),
+    [
+        (_entry(), _job(state=State.RUNNING, result=None)),
+        (_entry(complaints=[Complaint("failed")]), _job()),
+        (_entry(readings=[Reading("stream", TEXT + TEXT, is_whole=True, read_s=9.5)]), _job()),
+    ],
+    ids=["never ends", "failed", "repeated"],
+)
+def test_a_failover_excuses_nothing_else(entry: Entry, job: Job) -> None:
+    verdict = judge(Ledger([entry]), [job], [Outage(["sim"], 10.0, 13.0, is_failover=True)])
+    assert verdict.allowed == []
+    assert verdict.violations
 
 
 def test_a_job_that_nobody_ordered_is_a_change() -> None:
