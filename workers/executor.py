@@ -20,7 +20,7 @@ from workers.plan import Plan, is_quick, plan
 from workers.run import Run
 
 if TYPE_CHECKING:
-    from penstock.broker.holding import Claimed
+    from penstock.broker.holding import Claimed, Held
     from workers.emitter import Emitter
     from workers.engine.base import Engine
 
@@ -55,15 +55,23 @@ class Executor:
         """Whether the engine owes us tokens."""
         return bool(self._generating)
 
-    async def begin(self, claimed: Claimed) -> None:
-        """Take up a job that was claimed."""
+    def holds(self, held: Held) -> bool:
+        """Whether a job's run is open under this assignment."""
+        run = self._open.get(held.job)
+        return run is not None and run.fence == held.fence
+
+    async def begin(self, claimed: Claimed, *, is_forgotten: bool = False) -> None:
+        """Take up a job that was claimed; one that was taken up before, and that we know nothing of, goes back.
+
+        Its clients may have tokens of it: under a new fence theirs and the new ones are compared.
+        """
         run = Run(claimed)
         run.span = generation_span.start(claimed, self._pool, self._instance)
         self._supersede(run)
         self._emitter.open(run)
         if claimed.cancel:
             self._end(run, run.ending(State.CANCELLED))
-        elif self._is_draining:
+        elif is_forgotten or self._is_draining:
             self._return(run)
         else:
             await self._take_up(run, claimed)

@@ -19,7 +19,11 @@ _PAUSE_S = 0.1
 
 
 class Inbox:
-    """Reads an instance's streams and gives what it finds to the executor."""
+    """Reads an instance's streams and gives what it finds to the executor.
+
+    After a lost connection it reads them from their start: a replica that has taken over may lack the last writes, so
+    that a job which was ended is running again, and is nobody's if not of the worker that ended it.
+    """
 
     def __init__(
         self, broker: Broker, pool: str, instance: str, executor: Executor, on_fenced: Callable[[], None]
@@ -30,6 +34,8 @@ class Inbox:
         self._executor = executor
         self._on_fenced = on_fenced
         self._tail = Tail(broker, pool, instance)
+        #: The newest entry that was taken up.
+        self._newest = (0, 0)
         self._is_closed = False
 
     def close(self) -> None:
@@ -48,10 +54,13 @@ class Inbox:
         try:
             arrivals = await self._tail.read()
         except BrokerUnavailableError:
+            await self._tail.close()
+            self._tail = Tail(self._broker, self._pool, self._instance)
             await asyncio.sleep(_PAUSE_S)
             return
-        if arrivals.held and not self._is_closed:
-            await self._claim(arrivals.held)
+        held = [one for one in arrivals.held if not self._executor.holds(one)]
+        if held and not self._is_closed:
+            await self._claim(held)
         for control in arrivals.controls:
             await self._heed(control)
 
@@ -66,7 +75,9 @@ class Inbox:
             await self._tail.drop(stale)
         for reply in replies:
             if isinstance(reply, Claimed) and not self._is_closed:
-                await self._executor.begin(reply)
+                entry = _position(reply.held)
+                await self._executor.begin(reply, is_forgotten=entry <= self._newest)
+                self._newest = max(self._newest, entry)
 
     async def _heed(self, control: Cancel | Attach) -> None:
         match control:
@@ -74,3 +85,9 @@ class Inbox:
                 await self._executor.cancel(job, fence)
             case Attach(job, listener, offset):
                 self._executor.attach(job, listener, offset)
+
+
+def _position(held: Held) -> tuple[int, int]:
+    """Of an entry in its stream."""
+    ms, _, number = held.entry.partition("-")
+    return int(ms), int(number)
