@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from workers.executor import Executor
 
 _PAUSE_S = 0.1
+#: No replica takes over in less.
+_OUTAGE_S = 0.5
 
 
 class Inbox:
@@ -54,15 +57,22 @@ class Inbox:
         try:
             arrivals = await self._tail.read()
         except BrokerUnavailableError:
-            await self._tail.close()
-            self._tail = Tail(self._broker, self._pool, self._instance)
+            await self._start_over()
             await asyncio.sleep(_PAUSE_S)
             return
+        arrived_s = time.monotonic()
         held = [one for one in arrivals.held if not self._executor.holds(one)]
         if held and not self._is_closed:
             await self._claim(held)
         for control in arrivals.controls:
             await self._heed(control)
+        if time.monotonic() - arrived_s > _OUTAGE_S:
+            # Redis was away meanwhile: the tail's connection, which nobody waited on, is another one from now on.
+            await self._start_over()
+
+    async def _start_over(self) -> None:
+        await self._tail.close()
+        self._tail = Tail(self._broker, self._pool, self._instance)
 
     async def _claim(self, held: Sequence[Held]) -> None:
         replies = await self._broker.run(holding.claim(self._pool, self._instance, held))
