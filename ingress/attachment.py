@@ -29,6 +29,8 @@ _TICK_S = 0.5
 _BATCH = 100
 #: Times a job is followed from worker to worker at once; after that it is asked for again when it is silent.
 _HOPS = 3
+#: Tokens asked for although they are here.
+_COMPARED = 32
 
 log = logs.get()
 
@@ -67,10 +69,9 @@ class Attacher:
                 self._is_troubled = False
 
     async def _look(self) -> None:
-        # After an outage each is asked for again when its patience is over: open streams outlive it.
-        with contextlib.suppress(BrokerUnavailableError):
-            await self._ask(self._missing_something(), "hole")
-            await self._ask(self._silent(time.monotonic()), "silence")
+        for reason, listeners in (("hole", self._missing_something()), ("silence", self._silent(time.monotonic()))):
+            # Side by side: in a cluster one pool's node may be away, and keep those who ask it waiting.
+            await asyncio.gather(*(self._try_to_ask(own, reason) for own in _by_pool(listeners)))
         self._hasten()
         await self._give_up(time.monotonic())
 
@@ -113,6 +114,11 @@ class Attacher:
         for listener in hopeless:
             listener.finish(UNSERVED if listener.watch.is_queued else OVERRUN)
 
+    async def _try_to_ask(self, listeners: Sequence[Listener], reason: str) -> None:
+        """After an outage each is asked for again when its patience is over: open streams outlive it."""
+        with contextlib.suppress(BrokerUnavailableError):
+            await self._ask(listeners, reason)
+
     async def _ask(self, listeners: Sequence[Listener], reason: str) -> None:
         for start in range(0, len(listeners), _BATCH):
             moved: Sequence[Listener] = listeners[start : start + _BATCH]
@@ -132,7 +138,7 @@ class Attacher:
             listener.watch.asked(now_s)
             metrics.ATTACHES.labels(listener.pool, reason).inc()
         return await self._broker.run_each(
-            [attach(one.pool, one.job_id, one.watch.worker, self.entry(one.wish), one.offset) for one in listeners]
+            [attach(one.pool, one.job_id, one.watch.worker, self.entry(one.wish), _from(one)) for one in listeners]
         )
 
     async def _has_moved(self, listener: Listener, reply: Missing | Moved | Attached | Exception) -> bool:
@@ -204,3 +210,18 @@ class Attacher:
             if listener.pool in self._lossy and listener.has_run:
                 self._relay.report_hole(listener)
         self._lossy.clear()
+
+
+def _by_pool(listeners: Sequence[Listener]) -> list[list[Listener]]:
+    found: dict[str, list[Listener]] = {}
+    for listener in listeners:
+        found.setdefault(listener.pool, []).append(listener)
+    return list(found.values())
+
+
+def _from(listener: Listener) -> int:
+    """From which offset on to ask: some tokens that we have are compared, and so tell another text from ours.
+
+    A failover may have lost that the job was assigned; then a worker that knows nothing of our tokens begins it again.
+    """
+    return max(listener.base, listener.offset - _COMPARED)
