@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from workers.executor import Executor
 
 _PAUSE_S = 0.1
-#: No replica takes over in less.
-_OUTAGE_S = 0.5
+#: Streams are read from their start this often at least: a connection may be lost, and another server take over, while
+#: nobody waits on it.
+_START_OVER_S = 5.0
 
 
 class Inbox:
     """Reads an instance's streams and gives what it finds to the executor.
 
-    After a lost connection it reads them from their start: a replica that has taken over may lack the last writes, so
-    that a job which was ended is running again, and is nobody's if not of the worker that ended it.
+    After a lost connection, and now and then, it reads them from their start: a replica that has taken over may lack
+    the last writes, so that a job which was ended is running again, and is nobody's if not of the worker that ended it.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Inbox:
         self._tail = Tail(broker, pool, instance)
         #: The newest entry that was taken up.
         self._newest = (0, 0)
+        self._start_over_s = time.monotonic() + _START_OVER_S
         self._is_closed = False
 
     def close(self) -> None:
@@ -60,19 +62,18 @@ class Inbox:
             await self._start_over()
             await asyncio.sleep(_PAUSE_S)
             return
-        arrived_s = time.monotonic()
         held = [one for one in arrivals.held if not self._executor.holds(one)]
         if held and not self._is_closed:
             await self._claim(held)
         for control in arrivals.controls:
             await self._heed(control)
-        if time.monotonic() - arrived_s > _OUTAGE_S:
-            # Redis was away meanwhile: the tail's connection, which nobody waited on, is another one from now on.
+        if time.monotonic() > self._start_over_s:
             await self._start_over()
 
     async def _start_over(self) -> None:
         await self._tail.close()
         self._tail = Tail(self._broker, self._pool, self._instance)
+        self._start_over_s = time.monotonic() + _START_OVER_S
 
     async def _claim(self, held: Sequence[Held]) -> None:
         replies = await self._broker.run(holding.claim(self._pool, self._instance, held))
