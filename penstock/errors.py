@@ -24,6 +24,10 @@ class EngineDeadError(PenstockError):
     """The engine is gone; its generations will produce nothing more."""
 
 
+class LeaseError(PenstockError):
+    """Nobody renews this worker's lease any more."""
+
+
 class FencedError(PenstockError):
     """This process was declared lost: every write of its epoch is refused."""
 

@@ -12,6 +12,8 @@ class WorkerState(enum.StrEnum):
     READY = "ready"
     #: Finishes what it has and takes no more.
     DRAINING = "draining"
+    #: Its event loop stands still: no new work until it turns again.
+    STALLED = "stalled"
     #: Its engine does not start, or died.
     FAILED = "failed"
     #: Fenced: every write of it is refused.

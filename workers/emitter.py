@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from penstock.broker import holding
-from penstock.frames import Result, encode_frame, joined
+from penstock.errors import BrokerError
+from penstock.frames import encode_frame, joined
 from penstock.telemetry import metrics
+from workers.closing import finish, hand_back
+from workers.trouble import Trouble
 from workers.window import JournalWindow
 
 if TYPE_CHECKING:
@@ -66,6 +71,7 @@ class Emitter:
         self._is_due = False
         #: Set when a round trip failed, for `run` to insist on it.
         self._is_stuck = asyncio.Event()
+        self._trouble = Trouble(pool, instance)
         self._error: Exception | None = None
         #: Set while there is nothing to write.
         self._quiet = asyncio.Event()
@@ -116,7 +122,25 @@ class Emitter:
                 return
             if self._error is not None:
                 raise self._error
-            self._settle(await self._broker.run_many([call for call, _ in self._writes]))
+            await self._insist()
+
+    async def _insist(self) -> None:
+        """Repeat what is under way until Redis has taken all of it, in order: a job's end comes after its tokens."""
+        while not self._is_fenced:
+            answers = await self._broker.run_each([call for call, _ in self._writes])
+            taken = list(takewhile(lambda answer: not isinstance(answer, BrokerError), answers))
+            if len(taken) == len(answers):
+                self._trouble.end()
+                self._settle(taken)
+                return
+            self._writes = self._heed(taken)
+            await self._pause(self._trouble.pause_s(answers[len(taken)]))
+
+    async def _pause(self, seconds: float) -> None:
+        """Or until fenced."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._is_stuck.wait()
 
     async def flush(self) -> None:
         """Return when everything up to now is in Redis, or never will be."""
@@ -167,15 +191,19 @@ class Emitter:
         self._is_stuck.set()
 
     def _settle(self, replies: list[str]) -> None:
-        writes, self._writes = self._writes, []
         self._write_seconds.observe(time.perf_counter() - self._began_s)
-        for reply, (_, heed) in zip(replies, writes, strict=True):
+        self._writes = self._heed(replies)
+        self._advance()
+
+    def _heed(self, replies: list[str]) -> list[Write]:
+        """What Redis said to the first writes; returns the others."""
+        for reply, (_, heed) in zip(replies, self._writes, strict=False):
             heed(reply)
         if holding.FENCED in replies:
             self.stop()
             metrics.FENCED_WRITES.labels(self._pool).inc()
             self._on_fenced()
-        self._advance()
+        return self._writes[len(replies) :]
 
     def _emit(self) -> list[Write]:
         """The steps since the last write; what the same listeners wait for goes into one frame."""
@@ -226,26 +254,14 @@ class Emitter:
     def _closings(self) -> list[Write]:
         ended, self._ended = self._ended, []
         returned, self._returned = self._returned, []
-        finished: list[Write] = [(self._finish(run, end), partial(self._close, run)) for run, end in ended]
-        return finished + [(self._return(run), partial(self._close, run)) for run in returned]
+        closings: list[Write] = [
+            (finish(self._pool, self._instance, run, end), partial(self._close, run)) for run, end in ended
+        ]
+        for run in returned:
+            call = hand_back(self._pool, self._instance, run, queue_timeout_ms=self._queue_timeout_ms)
+            closings.append((call, partial(self._close, run)))
+        return closings
 
     def _close(self, run: Run, reply: str) -> None:
         self._window.close(run)
         self._on_closed(run, reply)
-
-    def _finish(self, run: Run, end: End) -> Call[str]:
-        notices: list[str | bytes] = []
-        if run.channels:
-            last = encode_frame(self._instance, [run.last()])
-            for channel in run.channels:
-                notices += (channel, last)
-        if run.final_channels:
-            whole = encode_frame(self._instance, [run.whole()])
-            for channel in run.final_channels:
-                notices += (channel, whole)
-        result = Result(end, run.generated, run.response)
-        return holding.finish(self._pool, self._instance, run.held, result, ttft_ms=run.ttft_ms, notices=notices)
-
-    def _return(self, run: Run) -> Call[str]:
-        timeout_ms = self._queue_timeout_ms
-        return holding.hand_back(self._pool, self._instance, run.held, run.generated, queue_timeout_ms=timeout_ms)

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 
 from penstock.broker import leading
 from penstock.broker.registration import new_instance
+from penstock.errors import BrokerDataError, BrokerError
 from penstock.telemetry import events, logs
 from workers.emitter import Emitter
 from workers.executor import Executor
 from workers.inbox import Inbox
-from workers.lease import Lease
+from workers.trouble import Trouble
 
 if TYPE_CHECKING:
+    import socket
+
     from penstock.broker.client import Broker
-    from penstock.broker.connections import Endpoint
     from penstock.settings import PoolSettings
     from workers.engine.base import Engine
+    from workers.lease import Lease
     from workers.run import Run
     from workers.vitals import Vitals
 
@@ -34,9 +37,10 @@ log = logs.get()
 class Place:
     """Where a worker works."""
 
-    endpoint: Endpoint
     #: Waits out any absence of Redis.
     broker: Broker
+    #: Our end of the wire to what renews the lease.
+    pulse: socket.socket
     pool: str
     settings: PoolSettings
     #: The worker's name, which its instances share.
@@ -46,7 +50,7 @@ class Place:
 class Epoch:
     """An instance at work."""
 
-    def __init__(self, place: Place, instance: str, engine: Engine, vitals: Vitals) -> None:
+    def __init__(self, place: Place, instance: str, engine: Engine, lease: Lease) -> None:
         self.instance = instance
         self._place = place
         #: Set when everything it writes is refused.
@@ -63,31 +67,23 @@ class Epoch:
         )
         self.executor = Executor(engine, self._emitter, place.pool, instance)
         self._inbox = Inbox(place.broker, place.pool, instance, self.executor, self.fenced.set)
-        self._lease = Lease(
-            place.endpoint,
-            place.pool,
-            instance,
-            vitals,
-            heartbeat_s=settings.heartbeat_s,
-            on_fenced=self.fenced.set,
-        )
+        self._lease = lease
         self._loops = [asyncio.create_task(loop) for loop in (self._emitter.run(), self._inbox.run())]
-        self._lease.start()
+        lease.hold(instance, self.fenced.set)
 
     @classmethod
-    async def begin(cls, place: Place, engine: Engine, vitals: Vitals, *, last: str) -> Epoch:
-        """Register, however long Redis takes; `last` is the worker's instance so far, "" for none."""
-        fields = {"state": vitals.state.value, **vitals.origin, **vitals.fields}
-        instance = await new_instance(place.broker, place.pool, place.name, fields, last=last)
-        log.info(events.WORKER_REGISTERED, pool=place.pool, worker=instance, state=vitals.state.value)
-        return cls(place, instance, engine, vitals)
+    async def begin(cls, place: Place, engine: Engine, vitals: Vitals, lease: Lease, *, last: str) -> Epoch:
+        """Register, however long Redis takes, and whatever lies where the registration goes.
 
-    def announce(self) -> None:
-        """Tell the vitals' news at once."""
-        self._lease.beat_now()
+        `last` is the worker's instance so far, "" for none.
+        """
+        instance = await _registered(place, vitals, last)
+        log.info(events.WORKER_REGISTERED, pool=place.pool, worker=instance, state=vitals.state.value)
+        return cls(place, instance, engine, lease)
 
     def check(self) -> None:
-        """Raises whatever ended a loop that should not end."""
+        """Raises whatever ended a loop or a task that should not end so."""
+        self.executor.check()
         for loop in self._loops:
             if loop.done() and not self.fenced.is_set():
                 loop.result()
@@ -95,15 +91,14 @@ class Epoch:
     async def drain(self, grace_s: float) -> None:
         """Finish what can be finished within the grace, hand back the rest, and retire."""
         self.executor.stop_taking()
-        self.announce()
         await _any(self.executor.idle, self.fenced, self._hurry, within_s=grace_s)
         await self.executor.hand_back_all()
-        # A beat after the retirement would say that we are fenced.
-        await self._lease.closed()
+        # A beat after the retirement says that we are fenced, which is no news then.
+        self._lease.release()
         try:
             async with asyncio.timeout(_GOODBYE_S):
                 await self._retire()
-        except TimeoutError:
+        except (TimeoutError, BrokerError):
             log.warning(events.WORKER_NOT_RETIRED, pool=self._place.pool, worker=self.instance)
         self._close()
 
@@ -121,8 +116,8 @@ class Epoch:
 
         They are not handed back: a job that ends its engine wherever it runs has to be counted.
         """
-        await self._lease.closed()
-        with suppress(TimeoutError):
+        self._lease.release()
+        with suppress(TimeoutError, BrokerError):
             async with asyncio.timeout(_GOODBYE_S):
                 await self._emitter.flush()
                 await self._place.broker.run(leading.declare_lost(self._place.pool, self.instance, beat=None, why=why))
@@ -138,9 +133,22 @@ class Epoch:
             await asyncio.sleep(_POLL_S)
 
     def _close(self) -> None:
-        self._lease.close()
+        self._lease.release()
         self._inbox.close()
         self._emitter.stop()
+
+
+async def _registered(place: Place, vitals: Vitals, last: str) -> str:
+    trouble = Trouble(place.pool, place.name)
+    while True:
+        fields = {"state": vitals.state.value, **vitals.origin, **vitals.fields}
+        try:
+            instance = await new_instance(place.broker, place.pool, place.name, fields, last=last)
+        except BrokerDataError as error:
+            await asyncio.sleep(trouble.pause_s(error))
+        else:
+            trouble.end()
+            return instance
 
 
 async def _any(*events_: asyncio.Event, within_s: float) -> None:

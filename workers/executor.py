@@ -43,6 +43,8 @@ class Executor:
         #: By job id.
         self._open: dict[str, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        #: What ended one of them: none should end so.
+        self._error: BaseException | None = None
         self._is_draining = False
         #: Set while no run is open.
         self.idle = asyncio.Event()
@@ -54,6 +56,11 @@ class Executor:
     def is_generating(self) -> bool:
         """Whether the engine owes us tokens."""
         return bool(self._generating)
+
+    def check(self) -> None:
+        """Raises whatever ended a task, for jobs then wait that nobody goes on with."""
+        if self._error is not None:
+            raise self._error
 
     def holds(self, held: Held) -> bool:
         """Whether a job's run is open under this assignment."""
@@ -251,4 +258,9 @@ class Executor:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._spent)
+
+    def _spent(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and self._error is None:
+            self._error = task.exception()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from penstock.broker import leading
 from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
-from penstock.errors import BrokerUnavailableError
+from penstock.errors import BrokerError
 from penstock.process import stop_signals
 from penstock.telemetry import events, logs
 from workers import process
@@ -106,7 +106,7 @@ class Host:
         broker = Broker(Endpoint.parse(redis.address), timeout_s=redis.command_timeout_s)
         try:
             await broker.run(leading.declare_lost(self._pool, instance, beat=None, why=why))
-        except BrokerUnavailableError as error:
+        except BrokerError as error:
             # The leader sees the beat stand still once Redis is back.
             log.warning(events.REDIS_LOST, worker=instance, error=str(error))
         finally:

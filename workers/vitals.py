@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,23 +17,13 @@ if TYPE_CHECKING:
 
 
 class Vitals:
-    """Written by the event loop, read by the lease's thread; each field is replaced as a whole."""
+    """Written by whatever has news, told by the lease."""
 
     def __init__(self, history: History) -> None:
         self.state = WorkerState.FAILED if history.pause_s else WorkerState.STARTING
         self._history = history
         self.info: EngineInfo | None = None
         self.stats = EngineStats()
-        self._turned_s = time.monotonic()
-
-    def turned(self) -> None:
-        """The event loop has turned once more."""
-        self._turned_s = time.monotonic()
-
-    @property
-    def silent_s(self) -> float:
-        """How long the event loop has been stuck."""
-        return time.monotonic() - self._turned_s
 
     @property
     def origin(self) -> dict[str, Argument]:

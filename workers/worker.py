@@ -13,6 +13,7 @@ from penstock.telemetry import events, logs, metrics
 from penstock.worker_state import WorkerState
 from workers.epoch import Epoch, Place
 from workers.history import Cause, History
+from workers.lease import Lease
 from workers.meters import Meters
 from workers.vitals import Vitals
 from workers.warm_up import WarmUp
@@ -48,6 +49,7 @@ class Worker:
         self._history = history
         self._reporter = reporter
         self._vitals = Vitals(history)
+        self._lease = Lease(place.pulse, self._vitals)
         self._meters = Meters(place.pool)
         #: None until the first registration.
         self._epoch: Epoch | None = None
@@ -81,23 +83,23 @@ class Worker:
         self._epoch = await self._begin_epoch()
         try:
             async with asyncio.TaskGroup() as tasks:
-                for part in (self._tick(), self._renew(), self._serve()):
+                for part in (self._tick(), self._renew(), self._serve(), self._lease.listen()):
                     tasks.create_task(part)
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
 
     async def _begin_epoch(self) -> Epoch:
         last = self._epoch.instance if self._epoch is not None else ""
-        epoch = await Epoch.begin(self._place, self._engine, self._vitals, last=last)
+        epoch = await Epoch.begin(self._place, self._engine, self._vitals, self._lease, last=last)
         self._reporter.registered(epoch.instance)
         return epoch
 
     async def _tick(self) -> None:
         """What has to happen now and then, whatever else does."""
         while True:
-            self._vitals.turned()
             self._vitals.stats = self._engine.stats()
             self._meters.record(self._vitals.stats)
+            self._lease.tell()
             self._now.check()
             await asyncio.sleep(_TICK_S)
 
@@ -145,7 +147,7 @@ class Worker:
     def _enter(self, state: WorkerState) -> None:
         if not self._is_leaving:
             self._vitals.state = state
-            self._now.announce()
+            self._lease.tell()
 
     async def _leave(self, life: asyncio.Task[None]) -> None:
         if self._epoch is not None:

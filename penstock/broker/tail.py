@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -14,7 +14,9 @@ from penstock.broker.holding import Held
 from penstock.broker.keys import keys_of
 from penstock.broker.link import Command, raise_any
 from penstock.broker.query import Query
-from penstock.errors import BrokerUnavailableError
+from penstock.errors import BrokerError, BrokerUnavailableError
+
+T = TypeVar("T")
 
 #: A read asks the server to answer within this time, so that nobody ever needs to cancel one.
 _BLOCK_MS = 2000
@@ -43,6 +45,8 @@ class Arrivals(Struct, frozen=True):
 
     held: Sequence[Held]
     controls: Sequence[Cancel | Attach]
+    #: Entries that none of our scripts has written; they are gone.
+    unreadable: Sequence[str]
 
 
 class Tail:
@@ -76,14 +80,11 @@ class Tail:
         streams = read(lambda reply: dict(reply or ()), replies[0], command)
         for stream, entries in streams.items():
             self._last[stream] = entries[-1][0]
-        controls = streams.get(self._control, ())
-        if controls:
-            await self._clear(controls)
-        return read(self._arrivals, streams, command)
-
-    def _arrivals(self, streams: dict[bytes, Any]) -> Arrivals:
-        held = [Held.from_entry(entry, dict(_pairs(fields))) for entry, fields in streams.get(self._inbox, ())]
-        return Arrivals(held, [_control(dict(_pairs(fields))) for _, fields in streams.get(self._control, ())])
+        held, bad = _sorted(streams.get(self._inbox, ()), Held.from_entry)
+        controls, bad_controls = _sorted(streams.get(self._control, ()), _control)
+        await self._clear(self._inbox, bad)
+        await self._clear(self._control, [entry for entry, _ in streams.get(self._control, ())])
+        return Arrivals(held, controls, [entry.decode() for entry in (*bad, *bad_controls)])
 
     async def drop(self, held: Sequence[Held]) -> None:
         """Take entries out of the inbox that are not ours (any more): an older fence never becomes valid again."""
@@ -93,20 +94,35 @@ class Tail:
         """Give the connection back."""
         await self._channel.close()
 
-    async def _clear(self, controls: Sequence[tuple[bytes, Any]]) -> None:
+    async def _clear(self, stream: bytes, entries: Sequence[bytes]) -> None:
         # What stays because Redis went away is bounded by the scripts that write it.
-        with suppress(BrokerUnavailableError):
-            await self._drop(self._control, [entry for entry, _ in controls])
+        with suppress(BrokerError):
+            if entries:
+                await self._drop(stream, entries)
 
     async def _drop(self, stream: bytes, entries: Sequence[str | bytes]) -> None:
         await self._broker.ask(Query(("XDEL", stream, *entries), int))
+
+
+def _sorted(
+    entries: Sequence[tuple[bytes, Any]], parse: Callable[[bytes, dict[bytes, bytes]], T]
+) -> tuple[list[T], list[bytes]]:
+    """What can be read, and the ids of what cannot."""
+    found: list[T] = []
+    unreadable: list[bytes] = []
+    for entry, fields in entries:
+        try:
+            found.append(parse(entry, dict(_pairs(fields))))
+        except (KeyError, ValueError):
+            unreadable.append(entry)
+    return found, unreadable
 
 
 def _pairs(flat: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
     return zip(flat[::2], flat[1::2], strict=True)
 
 
-def _control(fields: dict[bytes, Any]) -> Cancel | Attach:
+def _control(_entry: bytes, fields: dict[bytes, bytes]) -> Cancel | Attach:
     if b"cancel" in fields:
         return Cancel(fields[b"cancel"].decode(), int(fields[b"fence"]))
     return Attach(fields[b"attach"].decode(), fields[b"listener"].decode(), int(fields[b"offset"]))

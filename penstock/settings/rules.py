@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from penstock.settings.sections import PoolSettings, Settings
 
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+_LEAST_STALL_S = 2.0
 
 
 def broken(settings: Settings) -> Iterator[str]:
@@ -77,6 +78,8 @@ def _pool(path: str, pool: PoolSettings) -> Iterator[str]:
         yield f"{path}.model: the vllm engine needs one; give the model's folder, relative to the configuration file."
     if pool.heartbeat_s * 2 > pool.lease_ttl_s:
         yield f"{path}.heartbeat_s: must be at most half of {path}.lease_ttl_s, or one late beat loses the worker."
+    if pool.worker_stall_s < _LEAST_STALL_S:
+        yield f"{path}.worker_stall_s: must be at least {_LEAST_STALL_S:g}, or a busy worker would count as lost."
 
 
 def _keys(settings: Settings) -> Iterator[str]:

@@ -183,9 +183,11 @@ class PoolSettings(Section, frozen=True):
     #: Workers a job may lose before it is dead-lettered.
     max_losses: Count = 3
     #: A worker silent for this long is lost.
-    lease_ttl_s: Seconds = 1.5
+    lease_ttl_s: Seconds = 5.0
     #: How often a worker renews its lease.
     heartbeat_s: Seconds = 0.5
+    #: A worker whose event loop stands still for this long is lost, although its machine is not.
+    worker_stall_s: Seconds = 10.0
     #: An engine that has work and makes nothing for this long is given up.
     engine_stall_s: Seconds = 30.0
     #: How long a worker finishes what it has after SIGTERM before it hands back the rest.

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from scheduler.policy.facts import Liveness
 
 #: A worker is not given new work after this share of its lease in silence.
-SUSPECT_SHARE = 0.5
+SUSPECT_SHARE = 0.3
+#: Two looks are near enough to each other to count as watching while they are no further apart than this share.
+WATCHING_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +39,4 @@ def is_unbroken(last_look_s: float, now_s: float, lease_ttl_s: float) -> bool:
     Where they are not (Redis was away, or this process was halted) the workers may have been unable to beat just as we
     were unable to look, and every silence is measured anew.
     """
-    return now_s - last_look_s < lease_ttl_s * SUSPECT_SHARE
+    return now_s - last_look_s < lease_ttl_s * WATCHING_SHARE

@@ -15,7 +15,7 @@ class LossReason(enum.StrEnum):
 
     #: Its beat stood still.
     SILENT = "silent"
-    #: Its host saw it die.
+    #: Its host saw it die, or its pulse saw it hang.
     DIED = "died"
     #: A new registration under its name came first.
     SUPERSEDED = "superseded"

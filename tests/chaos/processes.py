@@ -15,8 +15,8 @@ from tests.chaos.faults import Kind
 from tests.chaos.history import History
 from tests.harness.stack import Stack
 
-#: Longer than any lease by default.
-_FREEZE_S = (2.0, 4.0)
+#: Longer than any lease of the stack, and than its workers may stand still.
+_FREEZE_S = (2.0, 5.0)
 #: Whatever ends is started again after this, as a supervisor would.
 _RESTART_S = 0.3
 _TICK_S = 0.05

@@ -42,6 +42,9 @@ POOL: dict[str, Any] = {
     "slots": 16,
     "drain_grace_s": 1.5,
     "queue_timeout_s": 300.0,
+    # Short, so that whoever is frozen is often declared lost.
+    "lease_ttl_s": 1.5,
+    "worker_stall_s": 2.0,
     # Only a poison job would lose as many by its own doing.
     "max_losses": 1000,
     "options": ENGINE,

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from penstock.process import die_with_parent
+from workers.pulse import PROCESS_NAME
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Below those that Linux gives to outgoing connections.
@@ -84,7 +85,7 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def by_role(processes: Iterable[psutil.Process]) -> dict[str, list[psutil.Process]]:
-    """Processes as up, redis, ingress, scheduler, host, worker, engine or tokenizer, oldest first."""
+    """Processes as up, redis, ingress, scheduler, host, worker, lease, engine or tokenizer, oldest first."""
     roles: dict[str, list[psutil.Process]] = {}
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -95,6 +96,8 @@ def by_role(processes: Iterable[psutil.Process]) -> dict[str, list[psutil.Proces
 
 def role_of(process: psutil.Process) -> str:
     """What a process does, told by its command line and its place in the tree."""
+    if process.name() == PROCESS_NAME:
+        return "lease"
     words = process.cmdline() or [process.name()]
     if any("EngineCore" in word for word in (*words, process.name())):
         return "engine"

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
-
-import pytest
 
 from penstock.job import State
 from tests.integration.broker.pool import Pool
 from tests.integration.workers.workplace import SLOW, Ear, Hand, body, ended, engine, state_of, text_of, until
 
 Hire = Callable[..., Hand]
-
-
-async def beat_of(pool: Pool, instance: str) -> int:
-    return int(await pool.redis.hget(pool.keys.worker(instance), "beat") or 0)
 
 
 async def test_a_fenced_worker_registers_anew_and_serves_with_the_same_engine(hire: Hire, pool: Pool, ear: Ear) -> None:
@@ -54,22 +47,6 @@ async def test_a_worker_whose_record_vanished_registers_anew(hire: Hire, pool: P
     await pool.redis.flushall()
     await until(lambda: len(hand.notes.instances) == 2)
     await hand.ready(pool)
-
-
-async def test_a_busy_event_loop_does_not_stop_the_beat(hire: Hire, pool: Pool) -> None:
-    instance = await hire(heartbeat_s=0.05).ready(pool)
-    before = await beat_of(pool, instance)
-    time.sleep(0.5)  # noqa: ASYNC251 - the point of this test
-    assert await beat_of(pool, instance) >= before + 4
-
-
-async def test_a_dead_event_loop_does_stop_the_beat(hire: Hire, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.lease.STALL_S", 0.3)
-    hand = hire(heartbeat_s=0.05)
-    instance = await hand.ready(pool)
-    before = await beat_of(pool, instance)
-    time.sleep(1.5)  # noqa: ASYNC251 - the point of this test
-    assert await beat_of(pool, instance) <= before + 15, "30 beats would be a worker that looks alive"
 
 
 async def test_a_beat_says_how_the_engine_is(hire: Hire, pool: Pool) -> None:

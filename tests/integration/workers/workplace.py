@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ from workers.engine.base import Engine
 from workers.engine.simulated import SimulatedEngine, SimulatedSettings, expected_text, expected_tokens
 from workers.epoch import Place
 from workers.history import Cause, History
+from workers.pulse import Pulse, Rhythm, wire
 from workers.report import Reporter
 from workers.worker import Worker
 
@@ -142,7 +144,13 @@ class Hand:
         endpoint = Endpoint.parse(url)
         self.broker = Broker(endpoint, timeout_s=5.0, patience_s=math.inf)
         pool = PoolSettings(**{"engine": EngineName.SIMULATED, "drain_grace_s": 5.0, **settings})
-        place = Place(endpoint=endpoint, broker=self.broker, pool=POOL, settings=pool, name=name)
+        ours, theirs = wire()
+        pulse = Pulse(theirs, endpoint, POOL, Rhythm.of(pool))
+        # A thread in place of the process: a fork of what runs the tests would take their threads' locks along.
+        self._pulse = threading.Thread(target=lambda: asyncio.run(pulse.run()), daemon=True)
+        self._pulse.start()
+        self.pulse = ours
+        place = Place(broker=self.broker, pulse=ours, pool=POOL, settings=pool, name=name)
         self.notes = Notes()
         self.worker = Worker(place, engine, history or History(), self.notes)
         self.stop = asyncio.Event()
@@ -168,6 +176,8 @@ class Hand:
         self.stop.set()
         await asyncio.gather(self.life, return_exceptions=True)
         await self.broker.close()
+        self.pulse.close()
+        await asyncio.to_thread(self._pulse.join)
 
 
 async def state_of(pool: Pool, instance: str) -> str:

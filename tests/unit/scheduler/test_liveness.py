@@ -28,8 +28,8 @@ def test_a_beat_that_moves_is_alive() -> None:
 
 def test_a_beat_that_stands_still_is_suspect_and_then_lost() -> None:
     assert _looks(Watch(TTL_S), [7] * 7) == [
-        *[Liveness.ALIVE] * 3,
-        *[Liveness.SUSPECT] * 3,
+        *[Liveness.ALIVE] * 2,
+        *[Liveness.SUSPECT] * 4,
         Liveness.LOST,
     ]
 

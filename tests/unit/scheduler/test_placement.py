@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -51,6 +51,7 @@ def test_a_worker_that_has_gone_quiet_is_given_nothing() -> None:
 
 
 @given(fleets(), st.integers(0, 30))
+@settings(deadline=None)
 def test_nobody_is_given_more_than_its_slots_and_no_free_slot_is_left_while_jobs_wait(
     fleet: list[Worker], count: int
 ) -> None:
@@ -66,6 +67,7 @@ def test_nobody_is_given_more_than_its_slots_and_no_free_slot_is_left_while_jobs
 
 
 @given(fleets(), st.integers(0, 30))
+@settings(deadline=None)
 def test_jobs_are_placed_in_their_order(fleet: list[Worker], count: int) -> None:
     jobs = _jobs(count)
     placements = place(jobs, fleet)

@@ -10,6 +10,7 @@ import pytest
 
 from penstock.broker.client import Broker
 from penstock.broker.script import Call
+from penstock.errors import BrokerDataError
 from penstock.frames import Delta, decode_frame
 from penstock.job import State
 from penstock.request import Sampling
@@ -31,6 +32,9 @@ class FakeBroker:
         #: Round trips begun, and those insisted on.
         self.begun: list[Sequence[Call[Any]]] = []
         self.insisted: list[Sequence[Call[Any]]] = []
+        #: Scripts whose calls fail at the next try.
+        self.refused: list[str] = []
+        self._trouble = BrokerDataError("It is of another type.")
         self._landed: Callable[[list[Any] | None], None] | None = None
 
     def begin(self, calls: Sequence[Call[Any]], landed: Callable[[list[Any] | None], None]) -> bool:
@@ -40,9 +44,10 @@ class FakeBroker:
             self._landed = landed
         return self.is_connected
 
-    async def run_many(self, calls: Sequence[Call[Any]]) -> list[str]:
+    async def run_each(self, calls: Sequence[Call[Any]]) -> list[Any]:
         self.insisted.append(calls)
-        return ["9-0"] * len(calls)
+        refused, self.refused = self.refused, []
+        return [self._trouble if call.script.name in refused else "9-0" for call in calls]
 
     def land(self, *replies: str) -> None:
         """The reply to the round trip under way; none: it is lost."""
@@ -215,3 +220,21 @@ async def test_an_error_over_a_reply_does_the_same() -> None:
     out.broker.land("finished")
     with pytest.raises(AttributeError):
         await out.emitter.run()
+
+
+async def test_what_is_refused_is_tried_again_with_all_that_follows_it() -> None:
+    out = Out()
+    out.broker.is_connected = False
+    out.broker.refused = ["finish"]
+    insisting = asyncio.create_task(out.emitter.run())
+    first, second = out.listened("first"), out.listened("second")
+    for run in (first, second):
+        run.answer = PlainAnswer(SimulatedTokenizer(), Sampling(), [])
+        out.emitter.end(run, run.ending(State.CANCELLED))
+    out.step(first)
+    await out.emitter.flush()
+    out.emitter.stop()
+    await insisting
+    names = [[call.script.name for call in trip] for trip in out.broker.insisted]
+    assert names == [["emit", "finish", "finish"], ["finish", "finish"]]
+    assert out.closed == [("first", "9-0"), ("second", "9-0")]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from penstock.errors import EngineDeadError, EngineStartError
 from penstock.sim_tokenizer import VOCABULARY_SIZE, SimulatedTokenizer
 from workers.engine.base import EngineInfo, EngineStats, Finish, Output
-from workers.engine.simulated.injection import requested_failure
+from workers.engine.simulated.injection import requested_failure, seize_interpreter
 from workers.engine.simulated.latency import prefill_s, step_s
 from workers.engine.simulated.prefix_cache import PrefixCache
 from workers.engine.simulated.refusal import refuse_unfit
@@ -220,7 +220,11 @@ class SimulatedEngine:
     def _turn(self, run: Run) -> Output:
         """The output at a run's turning point, where it ends unless the whole engine does."""
         if run.failure is not None and run.position == run.failure.at_token - 1:
-            return self._fail(run, run.failure.kind)
+            if run.failure.kind is not FailureKind.SEIZE:
+                return self._fail(run, run.failure.kind)
+            seize_interpreter(self._settings.seizure_s)
+            if run.survives():
+                return run.next_output()
         output = run.last_output()
         self._release(run)
         return output

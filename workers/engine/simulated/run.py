@@ -60,6 +60,16 @@ class Run(Struct, kw_only=True):
         """Everything up to now; what another worker generated is taken to be the script's."""
         return [*self.prompt, *self.tokens[: self.position]] if self.position else self.prompt
 
+    def survives(self) -> bool:
+        """Be spared the failure from now on; False if the next output is the last."""
+        self.failure, self.turning_point = None, len(self.script.tokens) - 1
+        return self.position < self.turning_point
+
+    def next_output(self) -> Output:
+        """One token of several that are left."""
+        self.position += 1
+        return Output(self.id, [self.tokens[self.position - 1]], None, None, self.cached_tokens)
+
     def last_output(self) -> Output:
         """What ends it: its last token, or none if another worker had generated all of them."""
         tokens = self.tokens[self.position :]

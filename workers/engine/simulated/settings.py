@@ -29,6 +29,8 @@ class FailureKind(enum.StrEnum):
     DIE = "die"
     #: This one generation finishes with an error.
     ERROR = "error"
+    #: A call in C keeps the interpreter's lock for `seizure_s`, and with it every thread; then all goes on.
+    SEIZE = "seize"
 
 
 class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,6 +72,8 @@ class SimulatedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     slow_factor: Factor = 1.0
     #: A fault in every generation.
     failure: Failure | None = None
+    #: How long the fault `seize` lasts.
+    seizure_s: Duration = 3.0
     #: A fault at the start: EngineStartError.
     fail_start: bool = False
     #: Whether a prompt may ask for a failure by `#sim:KIND_at=N` in its last user message. For tests only.

@@ -127,7 +127,8 @@ def test_a_wrong_setting_is_named_and_how_to_mend_it(file: Path, text: str, sent
         ("models: {m: {pool: p}}\npools: {p: {engine: vlm}}", "pools.p.engine: expected one of vllm, sim"),
         ("models: {m: {pool: p}}\npools: {p: {engine: vllm}}", "pools.p.model: the vllm engine needs one"),
         ("models: {m: {pool: a-b}}\npools: {a-b: {engine: simulated}}", "expected lower-case letters, digits, dots"),
-        ("models: {m: {pool: p}}\npools: {p: {engine: simulated, heartbeat_s: 1}}", "must be at most half of pools.p"),
+        ("models: {m: {pool: p}}\npools: {p: {engine: simulated, heartbeat_s: 3}}", "must be at most half of pools.p"),
+        ("models: {m: {pool: p}}\npools: {p: {engine: simulated, worker_stall_s: 1}}", "must be at least 2"),
     ],
 )
 def test_a_wrong_file_is_refused_with_a_reason(file: Path, text: str, sentence: str) -> None:
