@@ -12,9 +12,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from ingress.half_close import HalfClose
 from ingress.http_fault import check_version, error_of, last_answer
-from ingress.meter import Meter
+from ingress.meter import MAX_CHUNKS, Meter
 from ingress.upgrade import body_parser
-from penstock.errors import ApiError, HeadersTooLargeError, RequestTimeoutError, UnimplementedError
+from penstock.errors import (
+    ApiError,
+    BodyTooLargeError,
+    HeadersTooLargeError,
+    RequestTimeoutError,
+    UnimplementedError,
+)
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -164,13 +170,14 @@ class HttpReader(HttpToolsProtocol):
         super().on_headers_complete()
         self.cycle.transport = self._leaving
 
-    def on_chunk_header(self) -> None:
+    def on_chunk_complete(self) -> None:
         """Count it."""
-        self._meter.chunks += 1
+        if not self._meter.chunk():
+            raise BodyTooLargeError(f"The request body comes in more than {MAX_CHUNKS} chunks.")
 
     def on_body(self, body: bytes) -> None:
         """Let a client finish sending a body that was refused, so that it gets to read why; within reason."""
-        self._meter.body += len(body)
+        self._meter.content(len(body))
         if self.cycle.response_complete:
             self._refused_bytes += len(body)
             if self._refused_bytes > _PATIENCE_BODIES * self.limits.max_body_bytes:
@@ -224,10 +231,11 @@ class HttpReader(HttpToolsProtocol):
         if self.pipeline and self.pipeline[0][0] is broken:
             self.pipeline.popleft()
         front = self.front
-        if front is not None and front is broken and not front.response_complete:
+        if front is not None and front is broken:
             front.disconnected = True
             front.message_event.set()
             if front.response_started:
+                # Whoever asks has an answer; another would be taken for the next request's.
                 self._leave()
                 return
         elif front is not None and not front.response_complete:

@@ -6,8 +6,10 @@ from __future__ import annotations
 _REQUEST_LINE_BYTES = 18
 #: What a field has besides its name and value.
 _FIELD_BYTES = len(": \r\n")
-#: What a chunk has besides its content and extensions: a size, and two line ends.
-_CHUNK_BYTES = 20
+#: Around a chunk's size and content.
+_LINE_ENDS_BYTES = len("\r\n\r\n")
+#: Each takes a few calls to read, so that a megabyte of single bytes would hold up everybody.
+MAX_CHUNKS = 1 << 16
 
 
 class Meter:
@@ -15,12 +17,14 @@ class Meter:
 
     ```
     POST /v1/… HTTP/1.1 ␍␊ host: … ␍␊ ␍␊   5;extension ␍␊ hello ␍␊   0 ␍␊ trailer: … ␍␊ ␍␊
-    └──────────── head ────────────────┘                └ body ┘          └─ trailers ─┘
+    └──────────── head ────────────────┘   └──── body, framing ────┘     └─ trailers ─┘
     └──────────────────────────────────── raw, if it came in reads of its own ────────────┘
     ```
+
+    What is in `raw` and nowhere else (extensions, trailers, what is not complete) may be as large as a head.
     """
 
-    __slots__ = ("_limit", "body", "chunks", "head", "is_in_head", "raw", "trailers")
+    __slots__ = ("_chunk", "_limit", "body", "chunks", "framing", "head", "is_in_head", "raw", "trailers")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -29,7 +33,11 @@ class Meter:
         self.raw = 0
         self.head = _REQUEST_LINE_BYTES
         self.body = 0
+        #: Bytes of the chunk under way.
+        self._chunk = 0
         self.chunks = 0
+        #: What complete chunks need besides their content: a size as short as it can be, and line ends.
+        self.framing = 0
         self.trailers = 0
 
     def field(self, name: bytes, value: bytes) -> bool:
@@ -41,8 +49,20 @@ class Meter:
         self.trailers += size
         return self.trailers <= self._limit
 
+    def content(self, size: int) -> None:
+        """So much of the body came."""
+        self.body += size
+        self._chunk += size
+
+    def chunk(self) -> bool:
+        """A chunk is complete; returns whether there may be more of them."""
+        self.framing += len(f"{self._chunk:x}") + _LINE_ENDS_BYTES
+        self._chunk = 0
+        self.chunks += 1
+        return self.chunks <= MAX_CHUNKS
+
     @property
     def is_over(self) -> bool:
-        """Whether what was read is too large, besides content and complete fields."""
-        known = 0 if self.is_in_head else self.head + self.body + self.chunks * _CHUNK_BYTES
+        """Whether what was read is too large, besides content and its framing."""
+        known = 0 if self.is_in_head else self.head + self.body + self.framing
         return self.raw - known > self._limit

@@ -25,8 +25,8 @@ class Messages(Protocol):
     def on_headers_complete(self) -> None:
         """Its head is complete."""
 
-    def on_chunk_header(self) -> None:
-        """A chunk begins."""
+    def on_chunk_complete(self) -> None:
+        """A chunk was read."""
 
     def on_body(self, body: bytes) -> None:
         """A part of its body."""
@@ -41,7 +41,7 @@ class _WithoutFirstHead:
     def __init__(self, messages: Messages) -> None:
         self._messages = messages
         self._is_past = False
-        self.on_chunk_header = messages.on_chunk_header
+        self.on_chunk_complete = messages.on_chunk_complete
         self.on_body = messages.on_body
         self.on_message_complete = messages.on_message_complete
 

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from ingress.meter import Meter
+from ingress.meter import MAX_CHUNKS, Meter
 
 
 def test_a_body_is_no_head_however_it_comes() -> None:
     meter = Meter(1000)
     assert meter.field(b"host", b"x" * 900)
     meter.is_in_head = False
-    meter.body = 100_000
+    meter.content(100_000)
     meter.raw = 100_900
     assert not meter.is_over
 
@@ -23,15 +23,46 @@ def test_a_head_is_bounded_by_its_fields_and_by_what_is_not_complete() -> None:
 def test_small_chunks_are_no_trailers() -> None:
     meter = Meter(1000)
     meter.is_in_head = False
-    meter.body = meter.chunks = 10_000
+    for _ in range(10_000):
+        meter.content(1)
+        meter.chunk()
     meter.raw = meter.head + 6 * 10_000
     assert not meter.is_over
+
+
+def test_chunks_make_no_room_for_extensions_and_trailers() -> None:
+    meter = Meter(1000)
+    meter.is_in_head = False
+    for _ in range(10_000):
+        meter.content(1)
+        meter.chunk()
+    meter.raw = meter.head + 6 * 10_000 + 1001
+    assert meter.is_over
+
+
+def test_the_framing_of_large_chunks_is_no_trailer() -> None:
+    meter = Meter(1000)
+    meter.is_in_head = False
+    meter.content(40_000)
+    meter.content(25_536)
+    meter.chunk()
+    meter.raw = meter.head + len(b"10000\r\n\r\n") + 65_536 + 1000
+    assert not meter.is_over
+    meter.raw += 1
+    assert meter.is_over
 
 
 def test_extensions_and_trailers_are_bounded() -> None:
     endless, trailing = Meter(1000), Meter(1000)
     endless.is_in_head = trailing.is_in_head = False
-    endless.chunks, endless.raw = 1, 2000
+    endless.raw = 2000
 
     assert endless.is_over
     assert not all(trailing.field(b"name", b"value") for _ in range(100))
+
+
+def test_chunks_are_counted() -> None:
+    meter = Meter(1000)
+    meter.is_in_head = False
+    assert all(meter.chunk() for _ in range(MAX_CHUNKS))
+    assert not meter.chunk()
