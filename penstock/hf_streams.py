@@ -86,6 +86,8 @@ def _byte_of_character() -> dict[str, int]:
 
 
 _BYTE_OF_CHARACTER = _byte_of_character()
+#: What every text can be spelt with.
+BYTE_ALPHABET = frozenset(_BYTE_OF_CHARACTER)
 
 
 def _bytes_of(name: str) -> bytes:

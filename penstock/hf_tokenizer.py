@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,17 @@ from penstock.errors import InvalidRequestError, SettingsError
 from penstock.hf_streams import BytePieces, VocabularyStream
 from penstock.json_file import read_json
 from penstock.template_files import DEFAULT, TOOL_USE, template_sources
+from penstock.token_length import longest_token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from penstock.conversation import Conversation
     from penstock.tokenizer import TokenStream
+
+#: Characters, or tokens. For more, the library's calls for many texts are used: they let other threads run meanwhile,
+#: where its calls for one hold the interpreter for as long as they take.
+_SHORT = 1024
 
 
 class HfTokenizer:
@@ -51,13 +57,14 @@ class HfTokenizer:
         added = self._vocabulary.get_added_tokens_decoder()
         return [token.content for _, token in sorted(added.items()) if token.special]
 
+    @cached_property
+    def longest_token(self) -> int | None:
+        """The most characters that one token stands for; None where a text of any length may be few tokens."""
+        return longest_token(self._vocabulary)
+
     def chat(self, conversation: Conversation) -> list[int]:
         """Render a conversation with the model's template and encode it. Raises InvalidRequestError."""
-        text = self.render(conversation)
-        try:
-            return self.encode(text, special=conversation.add_special_tokens)
-        except (TypeError, UnicodeEncodeError):
-            raise InvalidRequestError("The messages hold half of a surrogate pair.", param="messages") from None
+        return self.encode(self.render(conversation), special=conversation.add_special_tokens)
 
     def render(self, conversation: Conversation) -> str:
         """The text of a conversation's prompt. Raises InvalidRequestError."""
@@ -68,12 +75,22 @@ class HfTokenizer:
         return template.render(conversation)
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:
-        """Token ids of a text; `special` adds the model's begin-of-text token."""
-        return list(self._vocabulary.encode(text, add_special_tokens=special).ids)
+        """Token ids of a text; `special` adds the model's begin-of-text token. Raises InvalidRequestError."""
+        try:
+            if len(text) <= _SHORT:
+                return self._vocabulary.encode(text, add_special_tokens=special).ids
+            (encoding,) = self._vocabulary.encode_batch_fast([text], add_special_tokens=special)
+        except (TypeError, UnicodeEncodeError):
+            # JSON of ours holds none; a tool call's arguments are JSON inside a string.
+            raise InvalidRequestError("The messages hold half of a surrogate pair.", param="messages") from None
+        return encoding.ids
 
     def decode(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
         """The text of token ids."""
-        return str(self._vocabulary.decode(ids, skip_special_tokens=skip_special))
+        if len(ids) <= _SHORT:
+            return self._vocabulary.decode(ids, skip_special_tokens=skip_special)
+        (text,) = self._vocabulary.decode_batch([ids], skip_special_tokens=skip_special)
+        return text
 
     def names(self, ids: Sequence[int]) -> list[str]:
         """The vocabulary's own names of tokens; empty for a token beyond it."""

@@ -14,7 +14,7 @@ from penstock.chat_messages import prepared
 from penstock.conversation import Conversation, check_conversation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from penstock.tokenizer import TokenStream
 
@@ -36,6 +36,9 @@ _ID_OF = {spelling.decode(): id_ for id_, spelling in enumerate(_SPELLINGS) if s
 _SPELLING_OF = {skip: dict(enumerate([*_SPELLINGS, b"" if skip else b"<|end|>"])) for skip in (True, False)}
 _PIECE_OF = {skip: {id_: as_piece(raw) for id_, raw in table.items()} for skip, table in _SPELLING_OF.items()}
 _NAME_OF = {id_: raw.decode() if raw.isascii() else f"<0x{raw[0]:02X}>" for id_, raw in _SPELLING_OF[False].items()}
+_LONGEST = max(map(len, _SPELLINGS))
+_SHORT = 16_384
+_LONG_WORD = 64
 _CHUNK = re.compile(r" ?[a-z]+|.", re.DOTALL)
 
 
@@ -47,8 +50,17 @@ class SimulatedTokenizer:
         """The one token that ends a generation."""
         return frozenset((EOS_ID,))
 
+    @property
+    def longest_token(self) -> int:
+        """A word and the space before it."""
+        return _LONGEST
+
     def chat(self, conversation: Conversation) -> list[int]:
-        """Encode `role:content` lines. Raises InvalidRequestError for content that is not text.
+        """Render and encode a conversation. Raises InvalidRequestError."""
+        return self.encode(self.render(conversation))
+
+    def render(self, conversation: Conversation) -> str:
+        """A conversation as `role:content` lines. Raises InvalidRequestError for content that is not text.
 
         The next turn's prompt begins with the tokens of this one's prompt and answer, as prefix caches like it.
         """
@@ -59,12 +71,12 @@ class SimulatedTokenizer:
             text = text.removesuffix("\n")
         elif conversation.add_generation_prompt:
             text += "assistant:"
-        return self.encode(text)
+        return text
 
     def encode(self, text: str, *, special: bool = True) -> list[int]:  # noqa: ARG002  (no begin-of-text token)
         """Token ids of a text: whole words where the vocabulary has them, letter pairs and bytes elsewhere."""
         ids: list[int] = []
-        for chunk in _CHUNK.findall(text):
+        for chunk in _chunks(text):
             known = _ID_OF.get(chunk)
             if known is None:
                 ids.extend(_spell(chunk))
@@ -86,8 +98,22 @@ class SimulatedTokenizer:
         return ByteStream(_PIECE_OF[skip_special])
 
 
-@lru_cache(maxsize=65536)
+def _chunks(text: str) -> Iterable[str]:
+    """A text's words and other characters; of a long one one after the other, so that other threads run in between."""
+    return _CHUNK.findall(text) if len(text) <= _SHORT else (found[0] for found in _CHUNK.finditer(text))
+
+
 def _spell(chunk: str) -> tuple[int, ...]:
+    # No word is long: what is would stay in memory.
+    return _spell_word(chunk) if len(chunk) <= _LONG_WORD else _spell_pairs(chunk)
+
+
+@lru_cache(maxsize=65536)
+def _spell_word(chunk: str) -> tuple[int, ...]:
+    return _spell_pairs(chunk)
+
+
+def _spell_pairs(chunk: str) -> tuple[int, ...]:
     pairs = [chunk[start : start + 2] for start in range(0, len(chunk), 2)]
     return tuple(id_ for pair in pairs for id_ in _spell_pair(pair))
 

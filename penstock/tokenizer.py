@@ -22,6 +22,13 @@ class Tokenizer(Protocol):
     def eos_ids(self) -> frozenset[int]:
         """Tokens that end a generation."""
 
+    @property
+    def longest_token(self) -> int | None:
+        """The most characters that one token stands for; None where a text of any length may be few tokens."""
+
+    def render(self, conversation: Conversation) -> str:
+        """The text of a conversation's prompt, by the model's template. Raises InvalidRequestError."""
+
     def chat(self, conversation: Conversation) -> list[int]:
         """Render a conversation with the model's template and encode it. Raises InvalidRequestError."""
 

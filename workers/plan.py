@@ -65,9 +65,10 @@ async def plan(claimed: Claimed, body: Body, id_: str, engine: Engine, trace: di
 
 def prompts(body: Body, engine: Engine) -> list[Prompt]:
     """What the model is to continue, the same for plain answers and rich ones. Raises InvalidRequestError."""
-    tokenizer = engine.tokenizer
     if isinstance(body, ChatBody):
-        ids = tokenizer.chat(request.conversation(body))
+        conversation = request.conversation(body)
+        text = engine.tokenizer.render(conversation)
+        ids = _encoded(text, body, engine, special=conversation.add_special_tokens)
         found = [Prompt(request.truncated(ids, body, engine.context_tokens))]
     else:
         found = [_continued(given, body, engine) for given in request.prompts(body)]
@@ -128,10 +129,17 @@ def _retrace(claimed: Claimed, separator: str = "") -> Retrace | None:
     return Retrace(claimed.prefix, separator=separator) if claimed.prefix.tokens else None
 
 
+def _encoded(text: str, body: Body, engine: Engine, *, special: bool) -> list[int]:
+    # That of a vocabulary takes time to find, and a short text does not ask for it.
+    if len(text) > engine.context_tokens:
+        request.check_length(text, body, engine.tokenizer.longest_token, engine.context_tokens)
+    return engine.tokenizer.encode(text, special=special)
+
+
 def _continued(given: str | list[int], body: CompletionBody, engine: Engine) -> Prompt:
     tokenizer = engine.tokenizer
     if isinstance(given, str):
-        text = tokenizer.encode(given, special=body.add_special_tokens)
+        text = _encoded(given, body, engine, special=body.add_special_tokens)
         if body.truncate_prompt_tokens is None:
             return Prompt(text, given)
         begin = tokenizer.encode("", special=body.add_special_tokens)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter
@@ -18,10 +19,12 @@ from ingress.service import Service
 from ingress.tokenizers import max_model_len
 from penstock.errors import InvalidRequestError
 from penstock.json_body import decode_body
-from penstock.request import MAX_TOKEN_ID, Api, ChatBody, conversation, parse
+from penstock.request import MAX_TOKEN_ID, Api, ChatBody, check_size, conversation, parse
 
 if TYPE_CHECKING:
     from penstock.tokenizer import Tokenizer
+
+T = TypeVar("T")
 
 router = APIRouter()
 
@@ -59,15 +62,8 @@ async def tokenize(request: Request) -> Response:
     service, raw = await _read(request)
     body = decode_body(raw, _tokenize)
     tokenizer = await service.tokenizers.get(body.model)
-    work = partial(_ids, tokenizer, body, raw)
-    ids = await asyncio.to_thread(work) if len(raw) >= _LONG_BYTES else work()
-    reply: dict[str, Any] = {
-        "count": len(ids),
-        "max_model_len": max_model_len(service.tokenizers.pool(body.model)),
-        "tokens": ids,
-    }
-    if body.return_token_strs:
-        reply["token_strs"] = tokenizer.names(ids)
+    reply = await _worked(partial(_tokens, tokenizer, body, raw), raw)
+    reply["max_model_len"] = max_model_len(service.tokenizers.pool(body.model))
     return json_response(request, reply)
 
 
@@ -77,13 +73,27 @@ async def detokenize(request: Request) -> Response:
     service, raw = await _read(request)
     body = decode_body(raw, _detokenize)
     tokenizer = await service.tokenizers.get(body.model)
-    return json_response(request, {"prompt": tokenizer.decode(body.tokens, skip_special=False)})
+    text = await _worked(partial(tokenizer.decode, body.tokens, skip_special=False), raw)
+    return json_response(request, {"prompt": text})
+
+
+async def _worked(work: Callable[[], T], raw: bytes) -> T:
+    """What a request asks for, made in a thread unless it is short."""
+    return await asyncio.to_thread(work) if len(raw) >= _LONG_BYTES else work()
 
 
 async def _read(request: Request) -> tuple[Service, bytes]:
     service = Service.of(request)
     service.tenant(request)
-    return service, await read_json(request, service.settings.ingress)
+    raw = await read_json(request, service.settings.ingress)
+    check_size(raw)
+    return service, raw
+
+
+def _tokens(tokenizer: Tokenizer, body: TokenizeBody, raw: bytes) -> dict[str, Any]:
+    ids = _ids(tokenizer, body, raw)
+    names = {"token_strs": tokenizer.names(ids)} if body.return_token_strs else {}
+    return {"count": len(ids), "tokens": ids, **names}
 
 
 def _ids(tokenizer: Tokenizer, body: TokenizeBody, raw: bytes) -> list[int]:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from penstock.request.body import (
-    MAX_CHOICES,
-    MAX_LOGIT_BIAS,
-    MAX_STOP_STRINGS,
-    MAX_TOKEN_ID,
-    Api,
-    Body,
-    ChatBody,
-    CompletionBody,
-)
-from penstock.request.context import fitted
+from penstock.request.body import Api, Body, ChatBody, CompletionBody
+from penstock.request.context import check_length, fitted
+from penstock.request.limits import MAX_CHOICES, MAX_LOGIT_BIAS, MAX_STOP_STRINGS, MAX_TOKEN_ID
 from penstock.request.messages import check_messages
 from penstock.request.parsing import parse, parse_noting, read
 from penstock.request.prompts import conversation, prompts, truncated
 from penstock.request.richness import is_rich
 from penstock.request.sampling import Constraint, Sampling, sampling
+from penstock.request.size import check_size
 from penstock.request.vocabulary import check_vocabulary
 
 __all__ = [
@@ -31,7 +24,9 @@ __all__ = [
     "CompletionBody",
     "Constraint",
     "Sampling",
+    "check_length",
     "check_messages",
+    "check_size",
     "check_vocabulary",
     "conversation",
     "fitted",

@@ -7,13 +7,17 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-#: OpenAI's is 4; more do no harm, as long as the number has an end.
-MAX_STOP_STRINGS = 16
-MAX_CHOICES = 128
-MAX_LOGIT_BIAS = 1024
-MAX_LOGPROBS = 20
-#: No vocabulary is this large; what is above would not fit the engines' 32-bit ids.
-MAX_TOKEN_ID = 2**31 - 1
+from penstock.request.limits import (
+    MAX_ALLOWED_TOKENS,
+    MAX_BAD_WORDS,
+    MAX_CHOICES,
+    MAX_DOCUMENTS,
+    MAX_LOGPROBS,
+    MAX_MESSAGES,
+    MAX_STOP_TOKENS,
+    MAX_TOKEN_ID,
+    MAX_TOOLS,
+)
 
 TokenId = Annotated[int, Meta(ge=0, le=MAX_TOKEN_ID)]
 #: Counts of tokens fit 32 bits too.
@@ -90,7 +94,7 @@ class Body(Struct, kw_only=True):
     stream_options: StreamOptions | None = None
     n: Annotated[int, Meta(ge=1, le=MAX_CHOICES)] | None = None
     stop: str | list[str] | None = None
-    stop_token_ids: list[TokenId] | None = None
+    stop_token_ids: Annotated[list[TokenId], Meta(max_length=MAX_STOP_TOKENS)] | None = None
     seed: Seed | None = None
     max_tokens: NotNegative | None = None
     min_tokens: NotNegative | None = None
@@ -102,8 +106,8 @@ class Body(Struct, kw_only=True):
     presence_penalty: Penalty | None = None
     repetition_penalty: Annotated[float, Meta(gt=0.0)] | None = None
     logit_bias: dict[str, Annotated[float, Meta(ge=-100.0, le=100.0)]] | None = None
-    allowed_token_ids: Annotated[list[TokenId], Meta(min_length=1)] | None = None
-    bad_words: list[Annotated[str, Meta(min_length=1)]] | None = None
+    allowed_token_ids: Annotated[list[TokenId], Meta(min_length=1, max_length=MAX_ALLOWED_TOKENS)] | None = None
+    bad_words: Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(max_length=MAX_BAD_WORDS)] | None = None
     response_format: ResponseFormat | None = None
     structured_outputs: StructuredOutputs | None = None
     ignore_eos: bool = False
@@ -135,17 +139,17 @@ class Body(Struct, kw_only=True):
 class ChatBody(Body, kw_only=True):
     """`POST /v1/chat/completions`."""
 
-    messages: Annotated[list[dict[str, Any]], Meta(min_length=1)]
+    messages: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=MAX_MESSAGES)]
     max_completion_tokens: NotNegative | None = None
     logprobs: bool | None = None
     top_logprobs: Scores | None = None
-    tools: Annotated[list[dict[str, Any]], Meta(min_length=1)] | None = None
+    tools: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=MAX_TOOLS)] | None = None
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
     include_reasoning: bool = True
     chat_template_kwargs: dict[str, Any] | None = None
-    documents: list[dict[str, str]] | None = None
+    documents: Annotated[list[dict[str, str]], Meta(max_length=MAX_DOCUMENTS)] | None = None
     add_generation_prompt: bool = True
     continue_final_message: bool = False
     add_special_tokens: bool = False

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from penstock.request.body import (
-    MAX_LOGIT_BIAS,
-    MAX_STOP_STRINGS,
-    MAX_TOKEN_ID,
-    Body,
-    ChatBody,
-    CompletionBody,
-)
+import msgspec
+
+from penstock.request.body import Body, ChatBody, CompletionBody, TokenId
 from penstock.request.formats import check_formats
+from penstock.request.limits import (
+    MAX_BAD_WORD_CHARACTERS,
+    MAX_GENERATIONS,
+    MAX_LOGIT_BIAS,
+    MAX_PROMPTS,
+    MAX_STOP_CHARACTERS,
+    MAX_STOP_STRINGS,
+    MAX_TEMPLATE_DEPTH,
+    MAX_TEMPLATE_VALUES,
+    MAX_TOKEN_ID,
+)
 from penstock.request.messages import check_messages
 from penstock.request.tools import check_tools
 from penstock.request.wrong import wrong
-
-#: Prompts of one completion: each is a generation of its own.
-MAX_PROMPTS = 1024
 
 
 def check(body: ChatBody | CompletionBody) -> None:
     """Raise InvalidRequestError naming the field."""
     _check_stops(body)
+    _check_bad_words(body)
     if body.stream_options is not None and not body.stream:
         raise wrong("stream_options", "needs stream to be true")
     _check_bias(body)
@@ -45,7 +50,12 @@ def stops(body: Body) -> tuple[str, ...]:
 
 def are_ids(values: list[Any]) -> bool:
     """Whether a prompt is one list of token ids."""
-    return all(type(value) is int and 0 <= value <= MAX_TOKEN_ID for value in values)
+    try:
+        # A hundred thousand are no rarity, and a loop of ours would take ten times as long.
+        msgspec.convert(values, list[TokenId])
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _check_stops(body: Body) -> None:
@@ -54,6 +64,13 @@ def _check_stops(body: Body) -> None:
         raise wrong("stop", f"has at most {MAX_STOP_STRINGS} strings, got {len(given)}")
     if any(not stop for stop in given):
         raise wrong("stop", "must not hold an empty string")
+    if sum(map(len, given)) > MAX_STOP_CHARACTERS:
+        raise wrong("stop", f"has at most {MAX_STOP_CHARACTERS} characters")
+
+
+def _check_bad_words(body: Body) -> None:
+    if sum(map(len, body.bad_words or ())) > MAX_BAD_WORD_CHARACTERS:
+        raise wrong("bad_words", f"has at most {MAX_BAD_WORD_CHARACTERS} characters")
 
 
 def _check_limits(body: ChatBody | CompletionBody) -> None:
@@ -68,12 +85,14 @@ def _check_limits(body: ChatBody | CompletionBody) -> None:
 def _check_chat(body: ChatBody) -> None:
     check_messages(body.messages)
     check_tools(body)
+    _check_template_values(body.chat_template_kwargs)
     if body.top_logprobs and not body.logprobs:
         raise wrong("top_logprobs", "needs logprobs to be true")
 
 
 def _check_completion(body: CompletionBody) -> None:
     _check_prompt(body.prompt)
+    _check_generations(body)
     if body.suffix is not None:
         raise wrong("suffix", "is not offered: this endpoint only continues a prompt")
     if body.best_of is not None and body.best_of != (body.n or 1):
@@ -85,12 +104,41 @@ def _check_prompt(prompt: str | list[Any]) -> None:
         raise wrong("prompt", "must not be empty")
     if isinstance(prompt, str) or are_ids(prompt):
         return
+    if len(prompt) > MAX_PROMPTS:
+        raise wrong("prompt", f"has at most {MAX_PROMPTS} prompts, got {len(prompt)}")
     if not all(isinstance(one, str) or (one and isinstance(one, list) and are_ids(one)) for one in prompt):
         raise wrong("prompt", "is a text, token ids, or a list of either")
     if len({type(one) for one in prompt}) > 1:
         raise wrong("prompt", "mixes texts and token ids")
-    if len(prompt) > MAX_PROMPTS:
-        raise wrong("prompt", f"has at most {MAX_PROMPTS} prompts, got {len(prompt)}")
+
+
+def _check_generations(body: CompletionBody) -> None:
+    """A prompt is a list of prompts unless its first value is a number."""
+    prompt = body.prompt
+    prompts = 1 if isinstance(prompt, str) or isinstance(prompt[0], int) else len(prompt)
+    if prompts * (body.n or 1) > MAX_GENERATIONS:
+        raise wrong("n", f"times the number of prompts is at most {MAX_GENERATIONS}, got {body.n} times {prompts}")
+
+
+def _check_template_values(given: Any) -> None:
+    """Level by level: what is nested without end has no more levels than values."""
+    field, count = "chat_template_kwargs", 0
+    level = [given]
+    for _ in range(MAX_TEMPLATE_DEPTH):
+        level = [value for container in level for value in _held(container)]
+        count += len(level)
+        if count > MAX_TEMPLATE_VALUES:
+            raise wrong(field, f"holds at most {MAX_TEMPLATE_VALUES} values")
+        if not level:
+            return
+    if any(isinstance(value, list | dict) for value in level):
+        raise wrong(field, f"is nested deeper than {MAX_TEMPLATE_DEPTH} levels")
+
+
+def _held(container: Any) -> Iterable[Any]:
+    if isinstance(container, dict):
+        return container.values()
+    return container if isinstance(container, list) else ()
 
 
 def _check_prompt_logprobs(body: Body) -> None:

@@ -9,6 +9,16 @@ from penstock.request.body import Body
 from penstock.request.sampling import Sampling
 
 
+def check_length(text: str, body: Body, longest_token: int | None, context_tokens: int) -> None:
+    """Raise ContextLengthError for a prompt that is too long however its text is encoded.
+
+    `longest_token`: how many characters a token stands for at most, if that has an end.
+    """
+    is_whole = body.truncate_prompt_tokens is None
+    if is_whole and longest_token is not None and len(text) > context_tokens * longest_token:
+        raise _no_room(body, context_tokens, "more")
+
+
 def fitted(chosen: Sampling, body: Body, prompt_tokens: int, context_tokens: int) -> Sampling:
     """`chosen` with no more tokens than the prompt leaves room for.
 
@@ -26,13 +36,17 @@ def fitted(chosen: Sampling, body: Body, prompt_tokens: int, context_tokens: int
     room = context_tokens - prompt_tokens
     # One is generated for an echo too, and not shown.
     if room < 1:
-        raise ContextLengthError(
-            f"This model's context is {context_tokens} tokens, and the prompt has {prompt_tokens}: shorten it so that "
-            "at least one token can be generated.",
-            param=body.prompt_field,
-        )
+        raise _no_room(body, context_tokens, str(prompt_tokens))
     if chosen.min_tokens > room:
         raise ContextLengthError(
             f"min_tokens is {chosen.min_tokens}, and the prompt leaves room for {room} tokens.", param="min_tokens"
         )
     return chosen if limit is None or limit <= room else msgspec.structs.replace(chosen, max_tokens=room)
+
+
+def _no_room(body: Body, context_tokens: int, has: str) -> ContextLengthError:
+    return ContextLengthError(
+        f"This model's context is {context_tokens} tokens, and the prompt has {has}: shorten it so that at least one "
+        "token can be generated.",
+        param=body.prompt_field,
+    )

@@ -6,8 +6,9 @@ import msgspec
 
 from penstock.json_body import decode_body, integral
 from penstock.request.body import Api, ChatBody, CompletionBody
-from penstock.request.checks import check
+from penstock.request.checks import are_ids, check
 from penstock.request.foreign import HARMLESS, REFUSED, check_foreign
+from penstock.request.size import check_size
 
 _TYPES: dict[Api, type[ChatBody | CompletionBody]] = {Api.CHAT: ChatBody, Api.COMPLETION: CompletionBody}
 _DECODERS: dict[Api, msgspec.json.Decoder[ChatBody | CompletionBody]] = {
@@ -24,6 +25,7 @@ def parse(api: Api, raw: bytes) -> ChatBody | CompletionBody:
 
 def parse_noting(api: Api, raw: bytes) -> tuple[ChatBody | CompletionBody, list[str]]:
     """The same, and the names in the body that mean nothing to anybody, in the client's order."""
+    check_size(raw)
     body = read(api, raw)
     known = _FIELDS[api]
     foreign = {name: value for name, value in _by_name.decode(raw).items() if name not in known}
@@ -35,7 +37,7 @@ def parse_noting(api: Api, raw: bytes) -> tuple[ChatBody | CompletionBody, list[
 def read(api: Api, raw: bytes) -> ChatBody | CompletionBody:
     """Decode a body that was checked when its job was made. Raises InvalidRequestError naming the field."""
     body = decode_body(raw, _DECODERS[api])
-    if isinstance(body, CompletionBody):
+    if isinstance(body, CompletionBody) and isinstance(body.prompt, list) and not are_ids(body.prompt):
         # Its type says nothing of the numbers in it.
         body.prompt = integral(body.prompt)
     return body

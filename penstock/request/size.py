@@ -1,0 +1,52 @@
+"""How much a JSON text holds, found without making any of it: to decode megabytes of `[[],[],…` holds up everybody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from penstock.errors import InvalidRequestError
+from penstock.request.limits import MAX_ARGUMENT_VALUES, MAX_CONTAINERS, MAX_STRINGS, MAX_VALUES
+
+#: Less cannot hold too much.
+_SMALL_BYTES = 2 * MAX_CONTAINERS
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_STRUCTURE = b"[{,"
+_OTHERS = bytes(byte for byte in range(256) if byte not in _STRUCTURE)
+
+
+def check_size(raw: bytes) -> None:
+    """Raise InvalidRequestError for a body of too many values."""
+    if len(raw) <= _SMALL_BYTES:
+        return
+    # An escaped quote ends no string. One after an escaped backslash does: half of the strings may go unseen.
+    if (raw.count(b'"') - raw.count(b'\\"')) // 2 > MAX_STRINGS:
+        raise _too_many("strings", MAX_STRINGS)
+    if len(raw.translate(None, _OTHERS)) <= MAX_CONTAINERS:
+        return
+    marks = _marks(raw)
+    values = marks.count(b",")
+    if len(marks) - values > MAX_CONTAINERS:
+        raise _too_many("lists and objects", MAX_CONTAINERS)
+    if values > MAX_VALUES:
+        raise _too_many("values", MAX_VALUES)
+
+
+def check_arguments(texts: Sequence[str]) -> None:
+    """Raise InvalidRequestError where the JSON that a conversation's tool calls carry holds too many values."""
+    if (
+        sum(map(len, texts)) > MAX_ARGUMENT_VALUES
+        and sum(len(_marks(text.encode())) for text in texts) > MAX_ARGUMENT_VALUES
+    ):
+        raise InvalidRequestError(
+            f"The arguments of the tool calls hold more than {MAX_ARGUMENT_VALUES:,} values.", param="messages"
+        )
+
+
+def _marks(raw: bytes) -> bytes:
+    """What begins lists and objects and stands between values; inside a string it is text."""
+    return _STRING.sub(b"", raw).translate(None, _OTHERS)
+
+
+def _too_many(what: str, limit: int) -> InvalidRequestError:
+    return InvalidRequestError(f"The request body holds more than {limit:,} {what}.")
