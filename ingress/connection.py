@@ -77,7 +77,9 @@ class Connection(HttpReader):
         return self._socket.send, self.write
 
     def write(self, data: bytes) -> None:
-        """Part of the open response, at once as far as the socket takes it."""
+        """Part of the open response, at once as far as the socket takes it; nothing where the client is gone."""
+        if self.transport.is_closing():
+            return
         if not self.transport.get_write_buffer_size():
             # A socket that is full or broken: the transport will find out which, and knows what to do.
             with suppress(OSError):
@@ -130,6 +132,9 @@ class Connection(HttpReader):
         """While a response is under way, `on_lost` is called as soon as the client is gone."""
         self.on_lost = on_lost
         if self.transport.is_closing():
+            # The client's end was read, and uvicorn is told in the loop's next turn: until then it expects an answer.
+            if self.front is not None:
+                self.front.disconnected = True
             on_lost()
         try:
             yield

@@ -179,6 +179,8 @@ class EventsAnswer(Pending):
 
     async def _answer(self, connection: Connection, send: Send) -> None:
         stream = self._stream
+        if stream.is_abandoned:
+            return
         if stream.end is not None and not stream.pieces and not self._events.closing(stream.end, stream.offset):
             # A browser's EventSource comes back after every end but this.
             await self._send_head(send, {}, status=204)

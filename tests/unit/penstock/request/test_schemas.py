@@ -33,7 +33,7 @@ def test_a_schema_may_refer_to_itself_in_its_parts(schema: dict[str, Any]) -> No
 
 
 def test_a_schema_is_no_larger_than_can_be_worked_on() -> None:
-    wide: dict[str, Any] = {"allOf": [{}] * 200_000}
+    wide: dict[str, Any] = {"allOf": [{}] * 60_000}
     for _ in range(50):
         wide = {"items": wide}
     with pytest.raises(InvalidRequestError, match="parts"):
