@@ -32,7 +32,7 @@ async def complaints(caplog: pytest.LogCaptureFixture) -> AsyncIterator[list[Any
     with caplog.at_level(logging.DEBUG):
         yield found
     asyncio.get_running_loop().set_exception_handler(None)
-    found += [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR]
+    found += [record for record in caplog.get_records("call") if record.exc_info or record.levelno >= logging.ERROR]
     assert not found
 
 
