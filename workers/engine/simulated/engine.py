@@ -14,7 +14,8 @@ from penstock.errors import EngineDeadError, EngineStartError
 from penstock.sim_tokenizer import VOCABULARY_SIZE, SimulatedTokenizer
 from workers.engine.base import EngineInfo, EngineStats, Finish, Output
 from workers.engine.simulated.injection import requested_failure, seize_interpreter
-from workers.engine.simulated.latency import prefill_s, step_s
+from workers.engine.simulated.latency import step_s
+from workers.engine.simulated.prefilling import Prefilling
 from workers.engine.simulated.prefix_cache import PrefixCache
 from workers.engine.simulated.refusal import refuse_unfit
 from workers.engine.simulated.run import Run
@@ -57,10 +58,8 @@ class SimulatedEngine:
         #: By priority, then arrival; may hold runs that were cancelled since.
         self._waiting: list[tuple[int, int, Run]] = []
         self._arrivals = itertools.count()
-        #: In the order in which their prompts are processed.
-        self._prefilling: dict[str, Run] = {}
+        self._prefilling = Prefilling(settings)
         self._decoding: dict[str, Run] = {}
-        self._prefill_free_at_s = 0.0
         self._prefill_timer: asyncio.TimerHandle | None = None
         self._step_at_s = 0.0
         self._step_timer: asyncio.TimerHandle | None = None
@@ -108,6 +107,9 @@ class SimulatedEngine:
             run = self._runs.get(id_)
             if run is not None:
                 self._release(run)
+        if self._condition is _Condition.SERVING:
+            self._prefilling.close_up(self._loop.time())
+            self._rearm_prefill_timer()
         self._admit()
 
     def stats(self) -> EngineStats:
@@ -160,15 +162,19 @@ class SimulatedEngine:
         self._prefix_queries += tokens
         self._prefix_hits += cached_tokens
         run.cached_tokens = cached_tokens
-        begin_s = max(self._loop.time(), self._prefill_free_at_s)
-        run.ready_at_s = self._prefill_free_at_s = begin_s + prefill_s(self._settings, tokens - cached_tokens)
-        self._prefilling[run.id] = run
+        self._prefilling.add(run, tokens - cached_tokens, self._loop.time())
+        self._arm_prefill_timer()
+
+    def _rearm_prefill_timer(self) -> None:
+        if self._prefill_timer is not None:
+            self._prefill_timer.cancel()
+            self._prefill_timer = None
         self._arm_prefill_timer()
 
     def _arm_prefill_timer(self) -> None:
-        if self._prefilling and self._prefill_timer is None:
-            first = next(iter(self._prefilling.values()))
-            self._prefill_timer = self._loop.call_at(first.ready_at_s, self._end_prefill)
+        ready_s = self._prefilling.next_ready_s
+        if ready_s is not None and self._prefill_timer is None:
+            self._prefill_timer = self._loop.call_at(ready_s, self._end_prefill)
 
     def _arm_step_timer(self) -> None:
         if self._decoding and self._step_timer is None:
@@ -178,9 +184,8 @@ class SimulatedEngine:
         """Give every run whose prompt is processed its first token; it joins the next step."""
         self._prefill_timer = None
         now_s = self._loop.time()
-        ready = [run for run in self._prefilling.values() if run.ready_at_s <= now_s + _TIMER_SLACK_S]
-        for run in ready:
-            self._decoding[run.id] = self._prefilling.pop(run.id)
+        ready = self._prefilling.take_ready(now_s + _TIMER_SLACK_S)
+        self._decoding |= {run.id: run for run in ready}
         if self._step_timer is None:
             self._step_at_s = now_s + step_s(self._settings, len(self._decoding))
         self._play(ready)
@@ -243,7 +248,7 @@ class SimulatedEngine:
 
     def _release(self, run: Run) -> None:
         del self._runs[run.id]
-        self._prefilling.pop(run.id, None)
+        self._prefilling.drop(run.id)
         self._decoding.pop(run.id, None)
         if run.hold is not None:
             self._cache.release(run.hold, run.context)

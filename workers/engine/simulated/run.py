@@ -32,7 +32,8 @@ class Run(Struct, kw_only=True):
     hold: Hold | None = None
     #: Prompt tokens that the prefix cache had; zero once told.
     cached_tokens: int = 0
-    #: Loop time at which its prompt is processed.
+    #: How long its prompt takes, and the loop time at which it is processed.
+    prefill_s: float = 0.0
     ready_at_s: float = 0.0
 
     @classmethod

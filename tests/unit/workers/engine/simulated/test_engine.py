@@ -104,6 +104,17 @@ async def test_after_a_long_standstill_it_does_not_make_up_for_missed_steps(benc
     assert time.monotonic() - begun > 0.2
 
 
+async def test_a_prompt_that_was_cancelled_gives_its_time_back(bench: Bench) -> None:
+    engine = await bench.start(prefill_ms_base=100.0)
+    begun = time.monotonic()
+    for number in range(300):
+        await engine.submit(generation(engine, f"left-{number}", f"question {number}"))
+    await engine.cancel([f"left-{number}" for number in range(300)])
+    await engine.submit(generation(engine, "one"))
+    await bench.end("one")
+    assert bench.first_at("one") - begun < 10.0
+
+
 async def test_idle_it_has_no_timer(bench: Bench) -> None:
     engine = await bench.start(itl_ms=1.0)
     await engine.submit(generation(engine, "one"))
