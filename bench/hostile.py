@@ -36,7 +36,7 @@ class Hostile:
         return made if isinstance(made, bytes) else json.dumps(made, separators=(",", ":")).encode()
 
 
-def chat(messages: list[Any] | None = None, **fields: Any) -> Hostile:
+def chat(messages: list[Any] | None = None, /, **fields: Any) -> Hostile:
     """A chat of these messages, or a short one with these fields."""
     given = messages or [{"role": "user", "content": "Hi"}]
     return Hostile(CHAT, lambda model: {"model": model, "messages": given, "max_tokens": 1, **fields})
@@ -85,7 +85,7 @@ KINDS: dict[str, Hostile] = {
     "text_prompts": completion(["Water"] * 1024),
     "tokenize": Hostile("/tokenize", lambda model: {"model": model, "prompt": "The gate. " * 390_000}),
     "tokenize_names": Hostile(
-        "/tokenize", lambda model: {"model": model, "prompt": "水 " * 900_000, "return_token_strs": True}
+        "/tokenize", lambda model: {"model": model, "prompt": "水 " * 400_000, "return_token_strs": True}
     ),
     "detokenize": Hostile("/detokenize", lambda model: {"model": model, "tokens": [300] * 900_000}),
     "left_at_once": Hostile(
@@ -112,12 +112,10 @@ async def send(port: int, hostile: Hostile, raw: bytes) -> list[int]:
 
 
 async def _send(port: int, hostile: Hostile, body: bytes) -> int:
-    length = {} if "transfer-encoding" in hostile.headers else {"content-length": str(len(body))}
-    fields = {"host": "localhost", "content-type": "application/json", "connection": "close", **length}
-    lines = [
-        f"POST {hostile.path} HTTP/1.1",
-        *(f"{name}: {value}" for name, value in (fields | hostile.headers).items()),
-    ]
+    fields = {"host": "localhost", "content-type": "application/json", "connection": "close", **hostile.headers}
+    if "transfer-encoding" not in fields:
+        fields["content-length"] = str(len(body))
+    lines = [f"POST {hostile.path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     # A server that has heard enough closes, and may not read the rest.
     with contextlib.suppress(ConnectionError, TimeoutError):

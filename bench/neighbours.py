@@ -1,11 +1,14 @@
-"""What ordinary streams feel of one hostile request beside them: the longest stall between two tokens, by its kind."""
+"""What ordinary streams feel of one hostile request beside them: the longest stall between two tokens, by its kind.
+
+Arguments: the names of engines and kinds to try; without any, all.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import uvloop
@@ -85,25 +88,32 @@ async def of_engine(up: Up, kinds: Mapping[str, Hostile]) -> dict[str, tuple[flo
     return found
 
 
-async def measure() -> dict[str, object]:
-    """Both engines, one after the other."""
+async def measure(names: Collection[str]) -> dict[str, object]:
+    """The engines, one after the other, and for each the kinds in turn; those named, or all."""
     by_kind: dict[str, dict[str, int]] = {}
     quiet: dict[str, int] = {}
     lost = 0
-    for engine, (config, kinds) in ENGINES.items():
+    for engine in _chosen(ENGINES, names):
+        config, kinds = ENGINES[engine]
         with running(config) as up:
-            found = await of_engine(up, kinds)
+            found = await of_engine(up, {name: kinds[name] for name in _chosen(kinds, names)})
             lost += up.log.read_text().count(events.WORKER_LOST)
         stalls = {name: round(stall_ms) for name, (stall_ms, _) in found.items()}
         quiet[engine] = stalls.pop("quiet")
         by_kind[engine] = stalls
     return {
-        "stall_ms": max(stall for stalls in by_kind.values() for stall in stalls.values()),
+        "stall_ms": max((stall for stalls in by_kind.values() for stall in stalls.values()), default=0),
         "lost_workers": lost,
         "quiet_ms": quiet,
         "by_kind": by_kind,
     }
 
 
+def _chosen(known: Iterable[str], names: Collection[str]) -> list[str]:
+    """The known that are named; all, where none is."""
+    known = list(known)
+    return [name for name in known if name in names] or known
+
+
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps({"bench": "neighbours", **uvloop.run(measure())}) + "\n")
+    sys.stdout.write(json.dumps({"bench": "neighbours", **uvloop.run(measure(sys.argv[1:]))}) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from penstock.settings import PoolSettings
     from penstock.telemetry.tracing import Span
 
+#: Longer bodies are read beside the event loop.
+_LONG_BYTES = 64 << 10
 _OPERATIONS = {Api.CHAT: spans.CHAT, Api.COMPLETION: spans.TEXT_COMPLETION}
 
 
@@ -34,7 +37,10 @@ async def generate(request: Request, api: Api) -> Response:
     context, exchange = Context.of(request), Exchange.of(request)
     tenant = context.tenant(request)
     raw = await read_json(request, context.settings.ingress)
-    body, exchange.ignored = parse_noting(api, raw)
+    if len(raw) <= _LONG_BYTES:
+        body, exchange.ignored = parse_noting(api, raw)
+    else:
+        body, exchange.ignored = await asyncio.to_thread(parse_noting, api, raw)
     order = _order(request, api, raw, body, tenant)
     if body.stream:
         return await _stream(context, exchange, order, body)

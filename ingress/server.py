@@ -12,7 +12,7 @@ import uvicorn
 import uvloop
 
 from ingress.connection import Connection
-from penstock import garbage
+from penstock import garbage, threads
 from penstock.errors import SettingsError
 from penstock.process import stop_signals
 from penstock.settings.environment import variable
@@ -97,4 +97,5 @@ async def _serve(server: Server, sockets: list[socket.socket]) -> None:
     for sig in stop_signals():
         loop.add_signal_handler(sig, server.stop)
     garbage.settle()
+    threads.settle()
     await server.serve(sockets)

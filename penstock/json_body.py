@@ -101,8 +101,16 @@ def integral(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST:
         return int(value)
     if isinstance(value, list) and value and isinstance(value[0], float | int | list):
-        return [integral(one) for one in value]
+        return _whole(value) or [integral(one) for one in value]
     return value
+
+
+def _whole(values: list[Any]) -> list[int] | None:
+    """The same where all are whole numbers: the loop would take four times as long, and they may be a million."""
+    if not set(map(type, values)) <= {int, float} or max(map(abs, values)) > _LARGEST:
+        return None
+    whole = list(map(int, values))
+    return whole if whole == values else None
 
 
 def utf8_fault(raw: bytes, error: UnicodeDecodeError) -> InvalidRequestError:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from penstock import request
 from penstock.errors import ApiError, EngineDeadError, EngineFailedError
 from penstock.frames import End, Failure
 from penstock.job import State
@@ -158,12 +157,7 @@ class Executor:
         self.idle.clear()
 
     async def _take_up(self, run: Run, claimed: Claimed) -> None:
-        try:
-            body = request.read(claimed.api, claimed.body)
-        except ApiError as error:
-            self._fail(run, error)
-            return
-        planning = plan(claimed, body, run.id, self._engine, dict(run.span.headers))
+        planning = plan(claimed, run.id, self._engine, dict(run.span.headers))
         if is_quick(claimed):
             await self._start(run, planning)
         else:

@@ -50,17 +50,22 @@ def is_quick(claimed: Claimed) -> bool:
     return len(claimed.body) <= _LONG_BODY_BYTES and not claimed.is_rich
 
 
-async def plan(claimed: Claimed, body: Body, id_: str, engine: Engine, trace: dict[str, str]) -> Plan:
+async def plan(claimed: Claimed, id_: str, engine: Engine, trace: dict[str, str]) -> Plan:
     """Encode the prompt and replay what former workers generated. Raises InvalidRequestError."""
     if is_quick(claimed):
-        return _plain(claimed, body, id_, engine, trace)
+        return _plain(claimed, id_, engine, trace)
     if not claimed.is_rich:
-        return await asyncio.to_thread(_plain, claimed, body, id_, engine, trace)
+        return await asyncio.to_thread(_plain, claimed, id_, engine, trace)
     if len(claimed.body) <= _LONG_BODY_BYTES:
-        found = prompts(body, engine)
+        body, found = _read(claimed, engine)
     else:
-        found = await asyncio.to_thread(prompts, body, engine)
+        body, found = await asyncio.to_thread(_read, claimed, engine)
     return await _rich(claimed, body, id_, engine, found)
+
+
+def _read(claimed: Claimed, engine: Engine) -> tuple[Body, list[Prompt]]:
+    body = request.read(claimed.api, claimed.body)
+    return body, prompts(body, engine)
 
 
 def prompts(body: Body, engine: Engine) -> list[Prompt]:
@@ -76,9 +81,10 @@ def prompts(body: Body, engine: Engine) -> list[Prompt]:
     return found
 
 
-def _plain(claimed: Claimed, body: Body, id_: str, engine: Engine, trace: dict[str, str]) -> Plan:
+def _plain(claimed: Claimed, id_: str, engine: Engine, trace: dict[str, str]) -> Plan:
     tokenizer = engine.tokenizer
-    prompt = prompts(body, engine)[0].ids
+    body, (first, *_) = _read(claimed, engine)
+    prompt = first.ids
     sampling = request.fitted(request.sampling(body), body, len(prompt), engine.context_tokens)
     answer = PlainAnswer(tokenizer, sampling, prompt)
     done = claimed.prefix.tokens if sampling.continuable else []

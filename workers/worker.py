@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from penstock import garbage
+from penstock import garbage, threads
 from penstock.errors import EngineDeadError, EngineStartError
 from penstock.telemetry import events, logs, metrics
 from penstock.worker_state import WorkerState
@@ -125,6 +125,7 @@ class Worker:
         self._vitals.info = info
         self._meters.slots(info.slots)
         garbage.settle()
+        threads.settle()
         self._enter(WorkerState.READY)
         self._reporter.ready()
         await watch(self._engine, lambda: self._now.executor, self._place.settings.engine_stall_s)

@@ -10,7 +10,7 @@ import pytest
 
 from penstock.conversation import Conversation
 from penstock.hf_tokenizer import HfTokenizer
-from penstock.tokenizer_check import difference
+from penstock.tokenizer_check import TEXTS, difference
 
 ROOT = Path(__file__).parents[3]
 #: Their library makes another tokenizer of the folder than its tokenizer.json says: spaces are split otherwise.
@@ -45,6 +45,19 @@ def test_real_tokenizers_are_as_their_library_builds_them_or_a_sentence_says_whi
     assert len(folders) >= 7
     sentences = {name: difference(HfTokenizer(folder), library(folder).encode) for name, folder in folders.items()}
     assert {name for name, sentence in sentences.items() if sentence is not None} == REBUILT
+
+
+@pytest.mark.timeout(600)
+def test_a_long_text_has_the_tokens_of_a_short_one_and_no_token_stands_for_more_than_is_said(
+    folders: dict[str, Path],
+) -> None:
+    text = "".join(MESSAGES[0]["content"] + one for one in TEXTS) * 50
+    for name, folder in folders.items():
+        tokenizer = HfTokenizer(folder)
+        ids = tokenizer.encode(text)
+        assert ids == tokenizer._vocabulary.encode(text).ids, name
+        longest = tokenizer.longest_token
+        assert longest is None or len(text) <= longest * len(ids), name
 
 
 @pytest.mark.timeout(600)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from penstock.conversation import Conversation
-from penstock.errors import InvalidRequestError
+from penstock.errors import ContextLengthError, InvalidRequestError
 from penstock.frames import Generated
 from penstock.job import JobClass
-from penstock.request import Api, parse
+from penstock.request import Api
 from penstock.sim_tokenizer import EOS_ID, WORD_IDS, SimulatedTokenizer
 from tests.unit.workers.runs import claimed
 from workers.engine.base import Finish
@@ -29,7 +29,7 @@ def chat(**options: Any) -> bytes:
 
 async def planned(raw: bytes, api: Api = Api.CHAT, **changes: Any) -> Plan:
     job = claimed(api=api, body=raw, **changes)
-    return await plan(job, parse(api, raw), "generation", ENGINE, {"traceparent": "00-1"})
+    return await plan(job, "generation", ENGINE, {"traceparent": "00-1"})
 
 
 async def test_a_chat_is_rendered_and_carries_trace_and_priority() -> None:
@@ -82,3 +82,31 @@ async def test_a_long_prompt_is_planned_off_the_event_loop() -> None:
     raw = json.dumps({"model": "sim", "prompt": SimulatedTokenizer().decode(WORDS) * 1000}).encode()
     assert not is_quick(claimed(body=raw))
     assert (await planned(raw, Api.COMPLETION)).prompt_tokens == 5000
+
+
+@pytest.mark.parametrize(
+    ("api", "fields"),
+    [
+        (Api.COMPLETION, {"prompt": "gate " * 20_000}),
+        (Api.COMPLETION, {"prompt": ["Hi", "gate " * 20_000]}),
+        (Api.CHAT, {"messages": [{"role": "user", "content": "gate " * 20_000}]}),
+    ],
+)
+async def test_what_cannot_fit_is_refused_before_it_is_encoded(
+    api: Api, fields: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = SimulatedTokenizer.encode
+
+    def of_what_may_fit(self: SimulatedTokenizer, text: str, *, special: bool = True) -> list[int]:
+        assert len(text) <= 5 * ENGINE.context_tokens
+        return encode(self, text, special=special)
+
+    monkeypatch.setattr(SimulatedTokenizer, "encode", of_what_may_fit)
+    with pytest.raises(ContextLengthError, match="shorten it") as error:
+        await planned(json.dumps({"model": "sim", **fields}).encode(), api)
+    assert error.value.param == ("messages" if api is Api.CHAT else "prompt")
+
+
+async def test_what_is_cut_may_be_of_any_length() -> None:
+    raw = json.dumps({"model": "sim", "prompt": "gate " * 20_000, "truncate_prompt_tokens": 5}).encode()
+    assert (await planned(raw, Api.COMPLETION)).prompt_tokens == 5
