@@ -90,7 +90,7 @@ KINDS: dict[str, Hostile] = {
     "detokenize": Hostile("/detokenize", lambda model: {"model": model, "tokens": [300] * 900_000}),
     "left_at_once": Hostile(
         CHAT,
-        lambda model: {"model": model, "stream": True, "messages": [{"role": "user", "content": "x " * 500}]},
+        lambda model: {"model": model, "stream": True, "messages": [{"role": "user", "content": "x " * 50}]},
         leaves_after_s=0.02,
         clients=300,
     ),

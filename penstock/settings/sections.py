@@ -126,7 +126,7 @@ class IngressSettings(Section, frozen=True):
     processes: Count = 1
     #: The longest request body; above it a 413.
     max_body_bytes: Count = 4 << 20
-    #: The longest request head; above it a 431.
+    #: The longest request head, and as much again of trailers and chunk extensions; above it a 431.
     max_header_bytes: Count = 64 << 10
     #: The longest a client may take to send its headers.
     header_timeout_s: Seconds = 10.0

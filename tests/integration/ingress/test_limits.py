@@ -44,6 +44,8 @@ def error_of(response: httpx.Response, status: int) -> dict[str, str]:
         (json.dumps({**CHAT, "max_tokens": 0}).encode(), "max_tokens"),
         (json.dumps({**CHAT, "n": 1000}).encode(), "n"),
         (json.dumps({**CHAT, "stop": ["x"] * 5000}).encode(), "stop"),
+        (json.dumps({**CHAT, "messages": [{"role": "user"}] * 200_000}).encode(), None),
+        (json.dumps({**CHAT, "messages": CHAT["messages"] * 5000}).encode(), "messages"),
     ],
 )
 async def test_a_wrong_body_is_a_400_that_names_the_field(

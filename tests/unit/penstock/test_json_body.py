@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
-from penstock.json_body import json_fault, utf8_fault
+from penstock.json_body import integral, json_fault, utf8_fault
 
 
 def fault(raw: bytes) -> str:
@@ -44,3 +46,22 @@ def test_what_is_no_utf8_is_told(raw: bytes, says: str) -> None:
     with pytest.raises(UnicodeDecodeError) as error:
         raw.decode()
     assert says in utf8_fault(raw, error.value).message
+
+
+@pytest.mark.parametrize(
+    ("sent", "taken"),
+    [
+        (5.0, 5),
+        (5.5, 5.5),
+        ([5.0, 6], [5, 6]),
+        ([5.0, 6.5], [5, 6.5]),
+        ([1.0, True], [1, True]),
+        ([1.0, "1"], [1, "1"]),
+        ([[1.0], [2]], [[1], [2]]),
+        ([1.0, 1e300], [1, 1e300]),
+        (["1.0"], ["1.0"]),
+        ([], []),
+    ],
+)
+def test_a_whole_number_with_a_fraction_is_a_whole_number(sent: Any, taken: Any) -> None:
+    assert repr(integral(sent)) == repr(taken)

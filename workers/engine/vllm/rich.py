@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Sequence
 
@@ -132,8 +133,11 @@ async def open_transcript(core: Core, serving: Serving, request: RichRequest) ->
     """Render a request and prepare what EngineCore is to generate. Raises InvalidRequestError."""
     opened = await serving.open(request)
     processor = OutputProcessor(core.renderer.tokenizer, log_stats=False)
-    wholes = [_whole(core, request, number, asked) for number, asked in enumerate(opened.asked)]
-    requests = [choice for whole in wholes for choice in _choices(processor, whole)]
+    requests: list[EngineCoreRequest] = []
+    for number, asked in enumerate(opened.asked):
+        # There may be a thousand, and the steps of others do not wait for all of them.
+        requests += _choices(processor, _whole(core, request, number, asked))
+        await asyncio.sleep(0)
     first = opened.asked[0]
     done = tuple(request.done) if _can_continue(opened.asked) else ()
     if done:

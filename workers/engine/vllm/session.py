@@ -69,6 +69,12 @@ class Session:
         try:
             for request in requests:
                 await self.core.send(request)
+                if len(requests) > 1:
+                    # Its queue takes all at once, and the steps of others do not wait for that.
+                    await asyncio.sleep(0)
+                    if id_ not in self._requests:
+                        # Cancelled meanwhile, those that were not sent included.
+                        return
         except EngineDeadError:
             self._forget(id_)
             raise
