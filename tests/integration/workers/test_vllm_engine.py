@@ -16,11 +16,13 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from penstock.errors import ContextLengthError, EngineDeadError, EngineStartError, InvalidRequestError
-from penstock.request import Constraint
+from penstock.request import Api, Constraint, parse
 from tests.integration.workers.vllm_bench import COMPACT, DEADLINE_S, MODEL, Bench, Recorder, served
 from workers.engine.base import Finish
+from workers.engine.rich import RichRequest
 from workers.engine.vllm import VllmEngine, VllmSettings
 from workers.engine.vllm.preload import preload
+from workers.plan import prompts
 
 if importlib.util.find_spec("vllm") is None:
     pytest.skip("the light installation has no vLLM", allow_module_level=True)
@@ -156,6 +158,22 @@ async def test_a_cancelled_generation_is_silent(bench: Bench) -> None:
     await bench.recorder.end(other.id)
     assert len(bench.recorder.tokens[cancelled.id]) == heard
     assert cancelled.id not in bench.recorder.ended
+
+
+async def test_of_many_prompts_that_are_cancelled_while_they_are_sent_none_runs_on(bench: Bench) -> None:
+    raw = {"model": "demo", "prompt": ["Water"] * 40, "max_tokens": 200, "ignore_eos": True}
+    body = parse(Api.COMPLETION, json.dumps(raw).encode())
+    many = RichRequest(
+        id=bench.fresh_id(), body=body, prompts=prompts(body, bench.engine), response_id="many", created=1_700_000_000
+    )
+    generation = (await bench.engine.open_rich(many)).generation
+    sending = asyncio.create_task(bench.engine.submit(generation))
+    await asyncio.sleep(0)
+    await bench.engine.cancel([generation.id])
+    await sending
+    await bench.tokens()
+    stats = bench.engine.stats()
+    assert stats.running + stats.waiting == 0
 
 
 async def test_a_known_prefix_is_counted_as_cached(bench: Bench) -> None:
