@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from penstock.errors import InvalidRequestError
+from penstock.request.schema_bounds import MAX_DEPTH, SchemaBounds
 
 _TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
-_MAX_DEPTH = 64
-_MAX_PARTS = 10_000
-#: No list in a schema of that many parts is longer.
+#: No list in a schema within its bounds is longer.
 _MAX_INDEX_DIGITS = 5
 _MAX_REFERENCE_CHARACTERS = 1000
 #: Keywords whose values are schemas of the same value, not of a part of it.
@@ -22,34 +21,37 @@ _NAMED = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperti
 Schema = dict[str, Any]
 
 
-def check_schema(schema: Any, param: str) -> None:
-    """Raise InvalidRequestError for what is no JSON schema, or refers to itself without end."""
+def check_schema(schema: Any, param: str, bounds: SchemaBounds | None = None) -> None:
+    """Raise InvalidRequestError for what is no JSON schema, is too large, or refers to itself without end.
+
+    `bounds` has counted the other schemas of the same grammar.
+    """
     try:
-        _Check(schema, param).run()
+        _Check(schema, param, bounds or SchemaBounds()).run()
     except RecursionError:
         raise InvalidRequestError(f"The schema in {param} refers from part to part too often.", param=param) from None
 
 
 class _Check:
-    def __init__(self, root: Any, param: str) -> None:
+    def __init__(self, root: Any, param: str, bounds: SchemaBounds) -> None:
         self._root = root
         self._param = param
+        self._bounds = bounds
 
     def run(self) -> None:
         if not isinstance(self._root, dict):
             raise self._wrong("must be an object")
-        for count, node in enumerate(self._nodes(self._root, 0)):
-            if count >= _MAX_PARTS:
-                raise self._wrong(f"has more than {_MAX_PARTS} parts")
+        for node in self._nodes(self._root, 0):
             self._check_node(node)
+            self._bounds.add(node, self._param)
         settled: set[int] = set()
         for node in self._nodes(self._root, 0):
             self._check_ends(node, (), settled)
 
     def _nodes(self, node: Any, depth: int) -> Iterator[Schema]:
         """Every schema in it, itself first."""
-        if depth > _MAX_DEPTH:
-            raise self._wrong(f"is nested deeper than {_MAX_DEPTH} levels")
+        if depth > MAX_DEPTH:
+            raise self._wrong(f"is nested deeper than {MAX_DEPTH} levels")
         if not isinstance(node, dict):
             return
         yield node

@@ -8,13 +8,20 @@ from penstock.errors import InvalidRequestError
 from penstock.json_body import field_fault
 from penstock.request.body import ChatBody, Tool
 from penstock.request.schema import check_schema
+from penstock.request.schema_bounds import SchemaBounds
+from penstock.request.wrong import wrong
 
 _CHOICES = ("none", "auto", "required")
+MAX_TOOLS = 128
 
 
 def check_tools(body: ChatBody) -> None:
     """Raise InvalidRequestError for tools of a wrong form, or a choice among none of them."""
-    names = [_checked(tool, index).function.name for index, tool in enumerate(body.tools or ())]
+    if len(body.tools or ()) > MAX_TOOLS:
+        raise wrong("tools", f"has at most {MAX_TOOLS} tools, got {len(body.tools or ())}")
+    # One grammar may have to know them all.
+    bounds = SchemaBounds()
+    names = [_checked(tool, index, bounds).function.name for index, tool in enumerate(body.tools or ())]
     choice = body.tool_choice
     if choice in (None, "none"):
         return
@@ -32,7 +39,7 @@ def check_tools(body: ChatBody) -> None:
         )
 
 
-def _checked(sent: dict[str, object], index: int) -> Tool:
+def _checked(sent: dict[str, object], index: int, bounds: SchemaBounds) -> Tool:
     where = f"tools[{index}]"
     try:
         tool = msgspec.convert(sent, Tool)
@@ -41,7 +48,7 @@ def _checked(sent: dict[str, object], index: int) -> Tool:
         param = f"{where}.{fault.param}" if fault.param else where
         raise InvalidRequestError(f"In {where}: {fault.message}", param=param) from None
     if tool.function.parameters is not None:
-        check_schema(tool.function.parameters, f"{where}.function.parameters")
+        check_schema(tool.function.parameters, f"{where}.function.parameters", bounds)
     return tool
 
 
