@@ -46,11 +46,8 @@ class SchemaBounds:
             check_expression(pattern, param, MAX_PATTERN_WRITTEN_OUT)
 
     def _add_optional(self, node: dict[str, Any], param: str) -> None:
-        required = node.get("required")
-        names = set(node.get("properties", ()))
-        optional = len(
-            names.difference(one for one in required if isinstance(one, str)) if _is_list(required) else names
-        )
+        required = {name for name in _listed(node.get("required")) if isinstance(name, str)}
+        optional = len(set(node.get("properties", ())) - required)
         self._optional += optional
         _within(optional, MAX_OPTIONAL_OF_ONE, "properties of one object that are not required", param)
         _within(self._optional, MAX_OPTIONAL, "properties that are not required", param)
@@ -93,10 +90,6 @@ def _count(node: dict[str, Any], keyword: str) -> int:
 
 def _encoded(value: Any) -> int:
     return len(msgspec.json.encode(value))
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
 
 
 def _listed(value: Any) -> list[Any]:

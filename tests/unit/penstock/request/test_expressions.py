@@ -64,7 +64,7 @@ def test_what_an_engine_would_drop_is_refused(expression: str, named: str) -> No
     ],
 )
 def test_what_repetitions_hide_is_counted(expression: str) -> None:
-    with pytest.raises(InvalidRequestError, match="written out"):
+    with pytest.raises(InvalidRequestError, match="of more than"):
         check_expression(expression, "response_format", MAX_PATTERN_WRITTEN_OUT)
 
 
