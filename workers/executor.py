@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,8 @@ class Executor:
         self._instance = instance
         #: By generation id.
         self._generating: dict[str, Run] = {}
+        #: By generation id, what is not quickly done; it ends with its run.
+        self._planning: dict[str, asyncio.Task[None]] = {}
         #: By job id.
         self._open: dict[str, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -128,7 +130,7 @@ class Executor:
         """Nothing here is ours any more."""
         runs = list(self._open.values())
         for run in runs:
-            run.is_closing = True
+            self._stop_generating(run)
             run.span.end("fenced")
         self._open.clear()
         self._generating.clear()
@@ -157,15 +159,17 @@ class Executor:
         self.idle.clear()
 
     async def _take_up(self, run: Run, claimed: Claimed) -> None:
-        planning = plan(claimed, run.id, self._engine, dict(run.span.headers))
         if is_quick(claimed):
-            await self._start(run, planning)
+            await self._start(run, claimed)
         else:
-            self._spawn(self._start(run, planning))
+            self._planning[run.id] = self._spawn(self._start(run, claimed))
 
-    async def _start(self, run: Run, planning: Awaitable[Plan]) -> None:
+    async def _start(self, run: Run, claimed: Claimed) -> None:
         try:
-            planned = await planning
+            try:
+                planned = await plan(claimed, run.id, self._engine, dict(run.span.headers))
+            finally:
+                self._planning.pop(run.id, None)
             if not run.is_closing:
                 await self._generate(run, planned)
         except EngineDeadError:
@@ -190,7 +194,7 @@ class Executor:
     def _take_last(self, run: Run, output: Output) -> None:
         """Take the last output of a generation; the answer goes on where that was one of several choices."""
         if output.finish is Finish.ERROR:
-            raise EngineFailedError(output.error or "The engine reported an error for this request.")
+            raise output.refusal or EngineFailedError(output.error or "The engine reported an error for this request.")
         if output.finish is Finish.ABORT:
             self._end(run, run.ending(State.CANCELLED))
         elif not run.take(output):
@@ -243,16 +247,19 @@ class Executor:
     def _stop_generating(self, run: Run) -> None:
         run.is_closing = True
         self._generating.pop(run.id, None)
+        if (planning := self._planning.pop(run.id, None)) is not None:
+            planning.cancel()
 
     async def _cancel(self, *runs: Run) -> None:
         # A dead engine has stopped already.
         with suppress(EngineDeadError):
             await self._engine.cancel([run.id for run in runs])
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._spent)
+        return task
 
     def _spent(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Longer prompts are encoded in a thread, for they would hold up every stream of their worker.
 _LONG_BODY_BYTES = 16 << 10
+#: What a body that asks for a form of its answer has in it: a field's name, or an escaped letter that may be of one.
+_FORMS = (b"response_format", b"structured_outputs", rb"\u00")
 _PRIORITIES = {JobClass.INTERACTIVE: 0, JobClass.STANDARD: 1, JobClass.BATCH: 2}
 _RESPONSE_PREFIXES = {Api.CHAT: "chatcmpl", Api.COMPLETION: "cmpl"}
 
@@ -46,17 +48,21 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 def is_quick(claimed: Claimed) -> bool:
-    """Whether planning takes no time to speak of."""
-    return len(claimed.body) <= _LONG_BODY_BYTES and not claimed.is_rich
+    """Whether planning takes no time to speak of; a grammar takes some."""
+    is_short = len(claimed.body) <= _LONG_BODY_BYTES
+    return is_short and not claimed.is_rich and not any(name in claimed.body for name in _FORMS)
 
 
 async def plan(claimed: Claimed, id_: str, engine: Engine, trace: dict[str, str]) -> Plan:
     """Encode the prompt and replay what former workers generated. Raises InvalidRequestError."""
-    if is_quick(claimed):
-        return _plain(claimed, id_, engine, trace)
+    is_short = len(claimed.body) <= _LONG_BODY_BYTES
     if not claimed.is_rich:
-        return await asyncio.to_thread(_plain, claimed, id_, engine, trace)
-    if len(claimed.body) <= _LONG_BODY_BYTES:
+        make = (claimed, id_, engine, trace)
+        planned = _plain(*make) if is_short else await asyncio.to_thread(_plain, *make)
+        if planned.generation.sampling.constraint is not None:
+            await engine.check(planned.generation.sampling)
+        return planned
+    if is_short:
         body, found = _read(claimed, engine)
     else:
         body, found = await asyncio.to_thread(_read, claimed, engine)

@@ -85,7 +85,7 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def by_role(processes: Iterable[psutil.Process]) -> dict[str, list[psutil.Process]]:
-    """Processes as up, redis, ingress, scheduler, host, worker, lease, engine or tokenizer, oldest first."""
+    """Processes by what they do, as `role_of` has it, oldest first."""
     roles: dict[str, list[psutil.Process]] = {}
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -101,6 +101,8 @@ def role_of(process: psutil.Process) -> str:
     words = process.cmdline() or [process.name()]
     if any("EngineCore" in word for word in (*words, process.name())):
         return "engine"
+    if any("VLLM::Grammars" in word for word in words):
+        return "grammars"
     if "redis" in words[0] or "valkey" in words[0]:
         return "redis"
     command = next((word for word in words if word in _COMMANDS), "other")

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
+from penstock.errors import InvalidRequestError
 from penstock.request import Sampling
 from penstock.tokenizer import Tokenizer
 
@@ -51,6 +52,8 @@ class Output(Struct):
     cached_tokens: int = 0
     #: Why `finish` is ERROR, for the log and the job record.
     error: str = ""
+    #: Set where the request itself is why.
+    refusal: InvalidRequestError | None = None
     #: Engine-specific extras (log probabilities) that only the engine's own chunk writer reads.
     extra: Any = None
     #: Which of the `n` choices this belongs to.
@@ -106,6 +109,12 @@ class Engine(Protocol):
 
     async def start(self, sink: StepSink) -> EngineInfo:
         """Load the model and warm it up; afterwards `sink` receives every step. Raises EngineStartError."""
+
+    async def check(self, sampling: Sampling) -> None:
+        """See whether an answer's form can be enforced, which may take seconds.
+
+        Raises InvalidRequestError or EngineDeadError.
+        """
 
     async def submit(self, generation: Generation) -> None:
         """Begin a generation. Raises InvalidRequestError (the client's fault) or EngineDeadError."""

@@ -233,13 +233,17 @@ async def test_a_dead_core_is_noticed_and_fails_no_generation() -> None:
         running = bench.generation(max_tokens=200)
         await bench.engine.submit(running)
         await bench.recorder.until(lambda: running.id in bench.recorder.tokens)
-        (core,) = (child for child in psutil.Process().children() if child.pid not in before)
+        (core,) = (child for child in started(before) if "EngineCore" in child.cmdline()[0])
         core.kill()
         with pytest.raises(EngineDeadError):
             await until_unhealthy(bench.engine)
         assert running.id not in bench.recorder.ended
         with pytest.raises(EngineDeadError):
             await bench.engine.submit(bench.generation())
+
+
+def started(before: set[int]) -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if child.pid not in before]
 
 
 async def until_unhealthy(engine: VllmEngine) -> None:

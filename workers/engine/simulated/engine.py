@@ -25,6 +25,7 @@ from workers.engine.simulated.settings import Failure, FailureKind, SimulatedSet
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from penstock.request import Sampling
     from penstock.tokenizer import Tokenizer
     from workers.engine.base import Generation, StepSink
 
@@ -90,6 +91,9 @@ class SimulatedEngine:
         self._sink = sink
         self._condition = _Condition.SERVING
         return EngineInfo(max_model_len=self._settings.max_model_len, slots=self._settings.slots, version="simulated 1")
+
+    async def check(self, sampling: Sampling) -> None:
+        """No form is enforced here."""
 
     async def submit(self, generation: Generation) -> None:
         """Begin a generation. Raises InvalidRequestError (the client's fault) or EngineDeadError."""

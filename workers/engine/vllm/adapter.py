@@ -76,6 +76,10 @@ class VllmEngine:
         self._steps = asyncio.create_task(session.run(sink), name="vllm-steps")
         return session.core.info
 
+    async def check(self, sampling: Sampling) -> None:
+        """Compile an answer's grammar on trial. Raises InvalidRequestError or EngineDeadError."""
+        await self._alive().core.check(sampling)
+
     async def submit(self, generation: Generation) -> None:
         """Begin a generation. Raises InvalidRequestError (the client's fault) or EngineDeadError."""
         await self._alive().submit(generation, self._sink)
@@ -116,7 +120,7 @@ class VllmEngine:
         if self._steps.done():
             raise EngineDeadError("Nobody reads vLLM's steps any more.") from self._steps.exception()
         if self._session.core.dead:
-            raise EngineDeadError("vLLM's EngineCore has ended.")
+            raise EngineDeadError("vLLM's EngineCore, or what compiles grammars for it, has ended.")
         return self._session
 
     async def _warm_up(self, session: Session) -> None:

@@ -9,6 +9,7 @@ from vllm.config import ReasoningConfig, StructuredOutputsConfig, VllmConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.platforms import current_platform
 
+from workers.engine.vllm.grammars import backend
 from workers.engine.vllm.sampling import PRESENCE_PROCESSOR
 from workers.engine.vllm.settings import VllmSettings
 
@@ -26,6 +27,8 @@ def engine_config(settings: VllmSettings) -> VllmConfig:
     config = AsyncEngineArgs(**_arguments(settings, on_cpu=on_cpu)).create_engine_config()
     # The CPU platform forces "spawn" above; a fork saves importing torch and vLLM once more.
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
+    if config.structured_outputs_config.backend == "auto":
+        config.structured_outputs_config.backend = backend.DEFAULT
     # Elsewhere there is no place for it: a token from both sides of a cut then pays its presence penalty twice.
     if not config.use_v2_model_runner and config.speculative_config is None:
         config.model_config.logits_processors = [*(config.model_config.logits_processors or ()), PRESENCE_PROCESSOR]

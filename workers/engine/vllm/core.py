@@ -6,13 +6,14 @@ This goes below AsyncLLM, whose per-request queues and detokenising cost three t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import vllm
 from vllm.config import VllmConfig
 from vllm.inputs import EngineInput, tokens_input
 from vllm.renderers import renderer_from_config
-from vllm.sampling_params import SamplingParams
+from vllm.sampling_params import SamplingParams, StructuredOutputsParams
 from vllm.tasks import GENERATION_TASKS
 from vllm.v1.engine import EngineCoreOutputs, EngineCoreRequest
 from vllm.v1.engine.core_client import EngineCoreClient
@@ -21,11 +22,16 @@ from vllm.v1.engine.input_processor import InputProcessor
 from vllm.v1.executor import Executor
 
 from penstock.errors import EngineDeadError
+from penstock.request import Sampling
 from workers.engine.base import EngineInfo, Generation
 from workers.engine.vllm.config import engine_config
 from workers.engine.vllm.descent import bind_children
 from workers.engine.vllm.faults import client_faults
-from workers.engine.vllm.sampling import engine_sampling
+from workers.engine.vllm.grammars import manager
+from workers.engine.vllm.grammars.backend import open_backend
+from workers.engine.vllm.grammars.trial import Room
+from workers.engine.vllm.grammars.trials import Trials
+from workers.engine.vllm.sampling import engine_sampling, grammar
 from workers.engine.vllm.settings import VllmSettings
 
 _STOP_GRACE_S = 5.0
@@ -34,10 +40,13 @@ _STOP_GRACE_S = 5.0
 class Core:
     """One running EngineCore process and what it takes to speak to it."""
 
-    def __init__(self, config: VllmConfig) -> None:
+    def __init__(self, config: VllmConfig, settings: VllmSettings) -> None:
         self.config = config
         self.renderer = renderer_from_config(config)
         self.inputs = InputProcessor(config, self.renderer)
+        # Trials check grammars, where it holds nobody up.
+        self.inputs.structured_outputs_config = None
+        self._trials = _trials(config, self.renderer.get_tokenizer(), settings)
         self._client = EngineCoreClient.make_async_mp_client(
             vllm_config=config, executor_class=Executor.get_class(config), log_stats=True, renderer=self.renderer
         )
@@ -58,21 +67,32 @@ class Core:
 
     @property
     def dead(self) -> bool:
-        """Whether EngineCore is gone."""
-        return bool(self._client.resources.engine_dead)
+        """Whether EngineCore is gone, or what tries grammars for it."""
+        return bool(self._client.resources.engine_dead) or self._trials.is_dead
 
     def encode(self, text: str) -> list[int]:
         """A text's tokens by the model's own library."""
         return list(self.renderer.get_tokenizer().encode(text))
 
-    def request(self, generation: Generation) -> EngineCoreRequest:
+    async def request(self, generation: Generation) -> EngineCoreRequest:
         """A plain generation as EngineCore takes it. Raises InvalidRequestError."""
         params = engine_sampling(generation.sampling, generation.done)
         prompt = tokens_input([*generation.prompt, *generation.done])
         constraint = generation.sampling.constraint
+        if constraint is not None:
+            params.structured_outputs = await self.tried(params.structured_outputs, constraint.field)
         return self.checked(
             generation.id, prompt, params, generation.priority, grammar_field=constraint.field if constraint else None
         )
+
+    async def check(self, sampling: Sampling) -> None:
+        """See whether EngineCore can be given a generation's grammar. Raises InvalidRequestError."""
+        if sampling.constraint is not None:
+            await self.tried(grammar(sampling.constraint), sampling.constraint.field)
+
+    async def tried(self, wanted: StructuredOutputsParams, field: str) -> StructuredOutputsParams:
+        """A grammar that was compiled once, within its limits. Raises InvalidRequestError, EngineDeadError."""
+        return await self._trials.tried(wanted, field)
 
     def checked(
         self, id_: str, prompt: EngineInput, params: SamplingParams, priority: int, *, grammar_field: str | None
@@ -101,6 +121,7 @@ class Core:
 
     def end(self) -> None:
         """End EngineCore, after a grace by force; its sockets are closed by the event loop then. Blocks."""
+        self._trials.close()
         self._client.shutdown(timeout=_STOP_GRACE_S)
         self.renderer.shutdown()
 
@@ -116,4 +137,12 @@ def load(settings: VllmSettings) -> Core:
         # The kernel grants the tile registers per process and over a fork; vLLM's warm-up, which asks for them, is
         # skipped in some configurations, and the first short prompt then ends the engine with SIGILL.
         torch.cpu._init_amx()  # noqa: SLF001 - as above
-    return Core(engine_config(settings))
+    return Core(engine_config(settings), settings)
+
+
+def _trials(config: VllmConfig, tokenizer: Any, settings: VllmSettings) -> Trials:
+    """Open what compiles grammars: what is forked from now on, EngineCore first of all, has it."""
+    backend = open_backend(config, tokenizer)
+    manager.install(backend)
+    room = Room(config, tokenizer, backend, settings.grammar_memory_mb)
+    return Trials(room, timeout_s=settings.grammar_timeout_s)

@@ -20,7 +20,11 @@ _DEFAULTS = {
     "TORCH_CPP_LOG_LEVEL": "ERROR",
 }
 #: What a request may hold is said in one place, which is not vLLM.
-_LIMITS = {"VLLM_MAX_STOP_STRINGS": str(MAX_STOP_STRINGS)}
+_LIMITS = {
+    "VLLM_MAX_STOP_STRINGS": str(MAX_STOP_STRINGS),
+    # In seconds of the clock, which a busy machine makes long: trials count processor time.
+    "VLLM_REGEX_COMPILATION_TIMEOUT_S": "0",
+}
 #: On a CPU in addition, unless the model is to be compiled.
 _EAGER_DEFAULTS = {
     # The first request for log probabilities would wait 18 s for a compiler, to gain microseconds.

@@ -26,7 +26,12 @@ _EVERYWHERE = (
     "vllm.tokenizers.hf",
     "vllm.v1.core.sched.scheduler",
     "vllm.v1.engine.core",
+    "vllm.v1.structured_output.backend_guidance",
+    "vllm.v1.structured_output.backend_lm_format_enforcer",
+    "vllm.v1.structured_output.backend_outlines",
+    "vllm.v1.structured_output.backend_xgrammar",
     "vllm.v1.executor.uniproc_executor",
+    "xgrammar",
 )
 _ON_CPU = (
     "vllm.v1.attention.backends.cpu_attn",

@@ -27,6 +27,8 @@ class RichGeneration(Generation, frozen=True, kw_only=True):
     """A generation of one or more EngineCore requests: one per prompt and choice."""
 
     requests: tuple[EngineCoreRequest, ...]
+    #: What its grammar comes from, if it has one.
+    grammar_field: str | None = None
 
 
 class VllmRichTranscript:
@@ -132,6 +134,7 @@ def _own(result: RequestOutput) -> RequestOutput:
 async def open_transcript(core: Core, serving: Serving, request: RichRequest) -> VllmRichTranscript:
     """Render a request and prepare what EngineCore is to generate. Raises InvalidRequestError."""
     opened = await serving.open(request)
+    field = await _try_grammar(core, request, opened.asked)
     processor = OutputProcessor(core.renderer.tokenizer, log_stats=False)
     requests: list[EngineCoreRequest] = []
     for number, asked in enumerate(opened.asked):
@@ -151,8 +154,22 @@ async def open_transcript(core: Core, serving: Serving, request: RichRequest) ->
         sampling=Sampling(max_tokens=first.params.max_tokens),
         priority=request.priority,
         requests=tuple(requests),
+        grammar_field=field,
     )
     return VllmRichTranscript(request, opened, serving, processor, generation)
+
+
+async def _try_grammar(core: Core, request: RichRequest, asked: Sequence[Asked]) -> str | None:
+    """Have the grammar that all prompts share compiled on trial; what it comes from. Raises InvalidRequestError."""
+    wanted = asked[0].params.structured_outputs
+    if wanted is None:
+        return None
+    # Tools can have one without being forced.
+    field = grammar_field(request.body) or "tools"
+    tried = await core.tried(wanted, field)
+    for one in asked:
+        one.params.structured_outputs = tried
+    return field
 
 
 def _can_continue(asked: Sequence[Asked]) -> bool:

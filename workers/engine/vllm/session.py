@@ -31,6 +31,8 @@ class Session:
         self._targets: dict[str, tuple[str, int]] = {}
         #: Generation id -> its requests that still run.
         self._requests: dict[str, set[str]] = {}
+        #: Generation id -> the field that its grammar comes from.
+        self._grammars: dict[str, str] = {}
 
     @property
     def stats(self) -> EngineStats:
@@ -47,14 +49,14 @@ class Session:
         if is_complete(generation, self.core.info.max_model_len):
             self._end(Output(id=generation.id, tokens=[], finish=Finish.LENGTH), sink)
             return
-        requests = self._requested(generation)
+        requests = await self._requested(generation)
         if generation.done and is_stop(requests[0].sampling_params, generation.done[-1]):
             self._end(Output(id=generation.id, tokens=[], finish=Finish.STOP, stop_token=generation.done[-1]), sink)
             return
-        await self._send(generation.id, requests)
+        await self._send(generation.id, requests, _grammar_field(generation))
 
-    def _requested(self, generation: Generation) -> Sequence[EngineCoreRequest]:
-        return generation.requests if isinstance(generation, RichGeneration) else (self.core.request(generation),)
+    async def _requested(self, generation: Generation) -> Sequence[EngineCoreRequest]:
+        return generation.requests if isinstance(generation, RichGeneration) else (await self.core.request(generation),)
 
     def _end(self, output: Output, sink: StepSink) -> None:
         asyncio.get_running_loop().call_soon(sink, [output])
@@ -63,7 +65,9 @@ class Session:
         """Prepare a rich answer. Raises InvalidRequestError."""
         return await open_transcript(self.core, self._serving, request)
 
-    async def _send(self, id_: str, requests: Sequence[EngineCoreRequest]) -> None:
+    async def _send(self, id_: str, requests: Sequence[EngineCoreRequest], grammar_field: str | None) -> None:
+        if grammar_field is not None:
+            self._grammars[id_] = grammar_field
         self._requests[id_] = {request.request_id for request in requests}
         self._targets |= {request.request_id: (id_, index) for index, request in enumerate(requests)}
         try:
@@ -101,7 +105,7 @@ class Session:
             target = self._targets.get(raw.request_id)
             if target is None:
                 continue
-            outputs.append(engine_output(raw, *target))
+            outputs.append(engine_output(raw, *target, self._grammars.get(target[0])))
             if raw.finish_reason is not None:
                 self._finished(raw.request_id, target[0])
         return outputs
@@ -111,12 +115,21 @@ class Session:
         self._requests[id_].discard(request_id)
         if not self._requests[id_]:
             del self._requests[id_]
+            self._grammars.pop(id_, None)
 
     def _forget(self, id_: str) -> set[str]:
         requests = self._requests.pop(id_, set())
+        self._grammars.pop(id_, None)
         for request in requests:
             del self._targets[request]
         return requests
+
+
+def _grammar_field(generation: Generation) -> str | None:
+    if isinstance(generation, RichGeneration):
+        return generation.grammar_field
+    constraint = generation.sampling.constraint
+    return constraint.field if constraint else None
 
 
 def open_session(settings: VllmSettings) -> Session:

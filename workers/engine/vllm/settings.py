@@ -34,6 +34,9 @@ class VllmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     #: Names of vLLM's parsers for the model's tool calls and reasoning; None: the model has none.
     tool_parser: str | None = None
     reasoning_parser: str | None = None
+    #: How much processor time, and memory, compiling one answer's grammar may take; beyond, the request is refused.
+    grammar_timeout_s: float = 10.0
+    grammar_memory_mb: int = 256
     #: Jinja source that replaces the model's own chat template.
     chat_template: str | None = None
 
