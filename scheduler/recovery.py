@@ -18,7 +18,7 @@ from penstock.job import State
 from penstock.telemetry import events, logs, metrics
 from scheduler.ending import ending
 from scheduler.policy import losses
-from scheduler.policy.losses import LossReason
+from scheduler.policy.losses import Charge, LossReason
 from scheduler.term import Term
 
 #: Steps of a journal, and prefixes, that are read at once: decoding them holds up the other duties for about 2 ms.
@@ -75,6 +75,7 @@ def _replay(jobs: Mapping[tuple[str, int], Generated], instance: str, step: str,
 
 def requeue_call(term: Term, held: Held, listeners: str, generated: Generated, lost: LostWorker) -> Call[str]:
     """The call that takes a job from an instance; `held.entry` is empty where its inbox has none of the job."""
+    charge = losses.charge(lost.reason, held.job, lost.record.checking)
     message = losses.dead_letter_message(term.settings.max_losses)
     about = (held.job, held.fence, listeners, generated)
     cancelled = ending(*about, State.CANCELLED, CancelledError, "The job was cancelled.")
@@ -89,7 +90,8 @@ def requeue_call(term: Term, held: Held, listeners: str, generated: Generated, l
         prefix=generated,
         queue_timeout_ms=term.queue_timeout_ms,
         loss=Loss(
-            counted=losses.counts(lost.reason),
+            counted=charge is Charge.COUNTED,
+            spared=charge is Charge.SPARED,
             max_losses=term.settings.max_losses,
             evidence=_evidence(lost, generated),
             if_cancelled=cancelled.result,

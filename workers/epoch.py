@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from penstock.broker import leading
+from penstock.broker import holding, leading
 from penstock.broker.registration import new_instance
-from penstock.errors import BrokerDataError, BrokerError
+from penstock.errors import BrokerDataError, BrokerError, LeaseError
 from penstock.telemetry import events, logs
+from workers.checking import Checking
 from workers.emitter import Emitter
 from workers.executor import Executor
 from workers.inbox import Inbox
@@ -50,7 +51,7 @@ class Place:
 class Epoch:
     """An instance at work."""
 
-    def __init__(self, place: Place, instance: str, engine: Engine, lease: Lease) -> None:
+    def __init__(self, place: Place, instance: str, engine: Engine, vitals: Vitals, lease: Lease) -> None:
         self.instance = instance
         self._place = place
         #: Set when everything it writes is refused.
@@ -65,7 +66,10 @@ class Epoch:
             on_closed=self._closed,
             on_fenced=self.fenced.set,
         )
-        self.executor = Executor(engine, self._emitter, place.pool, instance)
+        self._vitals = vitals
+        checking = Checking(self._say)
+        vitals.checking = checking.jobs
+        self.executor = Executor(engine, self._emitter, place.pool, instance, checking)
         self._inbox = Inbox(place.broker, place.pool, instance, self.executor, self.fenced.set)
         self._lease = lease
         self._loops = [asyncio.create_task(loop) for loop in (self._emitter.run(), self._inbox.run())]
@@ -79,7 +83,7 @@ class Epoch:
         """
         instance = await _registered(place, vitals, last)
         log.info(events.WORKER_REGISTERED, pool=place.pool, worker=instance, state=vitals.state.value)
-        return cls(place, instance, engine, lease)
+        return cls(place, instance, engine, vitals, lease)
 
     def check(self) -> None:
         """Raises whatever ended a loop or a task that should not end so."""
@@ -122,6 +126,14 @@ class Epoch:
                 await self._emitter.flush()
                 await self._place.broker.run(leading.declare_lost(self._place.pool, self.instance, beat=None, why=why))
         self._close()
+
+    async def _say(self) -> None:
+        """Tell the vitals' news before going on: what comes next may be the last that this process does."""
+        pool, vitals = self._place.pool, self._vitals
+        with suppress(LeaseError, BrokerDataError):
+            # The pulse first: a later beat of its must not say less.
+            self._lease.tell()
+            await self._place.broker.run(holding.beat(pool, self.instance, vitals.state.value, vitals.fields))
 
     def _closed(self, run: Run, reply: str) -> None:
         self.executor.closed(run, reply)

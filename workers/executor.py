@@ -20,6 +20,7 @@ from workers.run import Run
 
 if TYPE_CHECKING:
     from penstock.broker.holding import Claimed, Held
+    from workers.checking import Checking
     from workers.emitter import Emitter
     from workers.engine.base import Engine
 
@@ -32,15 +33,21 @@ class Executor:
     A run is open from claim until Redis has taken its end or its hand-back, and generates in between.
     """
 
-    def __init__(self, engine: Engine, emitter: Emitter, pool: str, instance: str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        emitter: Emitter,
+        pool: str,
+        instance: str,
+        checking: Checking,
+    ) -> None:
         self._engine = engine
         self._emitter = emitter
         self._pool = pool
         self._instance = instance
+        self._checking = checking
         #: By generation id.
         self._generating: dict[str, Run] = {}
-        #: By generation id, what is not quickly done; it ends with its run.
-        self._planning: dict[str, asyncio.Task[None]] = {}
         #: By job id.
         self._open: dict[str, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -162,14 +169,15 @@ class Executor:
         if is_quick(claimed):
             await self._start(run, claimed)
         else:
-            self._planning[run.id] = self._spawn(self._start(run, claimed))
+            self._checking.add(run, self._spawn(self._start(run, claimed)))
 
     async def _start(self, run: Run, claimed: Claimed) -> None:
         try:
             try:
+                await self._checking.announce(run)
                 planned = await plan(claimed, run.id, self._engine, dict(run.span.headers))
             finally:
-                self._planning.pop(run.id, None)
+                self._checking.planned(run)
             if not run.is_closing:
                 await self._generate(run, planned)
         except EngineDeadError:
@@ -247,8 +255,7 @@ class Executor:
     def _stop_generating(self, run: Run) -> None:
         run.is_closing = True
         self._generating.pop(run.id, None)
-        if (planning := self._planning.pop(run.id, None)) is not None:
-            planning.cancel()
+        self._checking.drop(run)
 
     async def _cancel(self, *runs: Run) -> None:
         # A dead engine has stopped already.

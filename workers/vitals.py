@@ -12,6 +12,8 @@ from penstock.worker_state import WorkerState
 from workers.engine.base import EngineInfo, EngineStats
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from penstock.broker.script import Argument
     from workers.history import History
 
@@ -24,6 +26,8 @@ class Vitals:
         self._history = history
         self.info: EngineInfo | None = None
         self.stats = EngineStats()
+        #: Names the jobs that are being looked at and have no token yet.
+        self.checking: Callable[[], Iterable[str]] = tuple
 
     @property
     def origin(self) -> dict[str, Argument]:
@@ -39,5 +43,6 @@ class Vitals:
             "max_model_len": self.info.max_model_len if self.info else 0,
             "failures": self._history.failures,
             "why": self._history.why,
+            "checking": ",".join(self.checking()),
             "stats": msgspec.json.encode(self.stats),
         }

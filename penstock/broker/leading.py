@@ -70,6 +70,8 @@ class Loss:
 
     #: Whether it speaks against the job.
     counted: bool
+    #: Whether it was another job's doing, as far as one can tell; believed `max_losses` times in a row.
+    spared: bool = False
     #: Losses that make a dead letter.
     max_losses: int
     #: What is known of this loss, a JSON object.
@@ -102,7 +104,7 @@ def requeue(
         ),
         (
             *(token, job_id, fence, instance, sources(State.QUEUED), entry, encode_generated(prefix), RESUME_LANE),
-            *(queue_timeout_ms, int(loss.counted), loss.max_losses),
+            *(queue_timeout_ms, "spared" if loss.spared else int(loss.counted), loss.max_losses),
             *(encode_result(loss.if_cancelled), encode_result(loss.if_dead)),
             *(loss.evidence, DEAD_LETTERS_KEPT, DEAD_LETTER_TTL_MS),
             *(part for notice in loss.notices for part in notice),

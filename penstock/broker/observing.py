@@ -15,7 +15,7 @@ from penstock.job import State
 
 #: The state of an instance whose record is none: of another type, or with words where numbers are.
 UNREADABLE = "unreadable"
-INSTANCE_FIELDS = ("name", "state", "slots", "beat", "why", "engine", "host", "pid")
+INSTANCE_FIELDS = ("name", "state", "slots", "beat", "why", "engine", "host", "pid", "checking")
 _STANDING_FIELDS = ("state", "fence", "worker", "lane", "entry", "listeners", "deadline_ms", "run_timeout_ms")
 #: Begins a walk through a stream; the id of a page's last entry continues it.
 FROM_START = ""
@@ -35,6 +35,8 @@ class InstanceRecord:
     engine: str
     host: str
     pid: str
+    #: Jobs that it had begun to look at, and had no token of, when it last spoke.
+    checking: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +154,14 @@ def read_waiting(reply: list[Any]) -> list[tuple[str, str]]:
 def read_instance(name: str, reply: list[bytes | None]) -> InstanceRecord:
     """Read the INSTANCE_FIELDS of an instance."""
     texts = [(value or b"").decode() for value in reply]
-    base, state, slots, beat, *rest = texts
-    return InstanceRecord(name, base, state, int(slots or 0), int(beat or 0), *rest)
+    base, state, slots, beat, why, engine, host, pid, checking = texts
+    jobs = frozenset(filter(None, checking.split(",")))
+    return InstanceRecord(name, base, state, int(slots or 0), int(beat or 0), why, engine, host, pid, jobs)
 
 
 def unreadable_instance(name: str) -> InstanceRecord:
     """An instance of which nothing can be known."""
-    return InstanceRecord(name, name_of(name), UNREADABLE, 0, 0, "", "", "", "")
+    return InstanceRecord(name, name_of(name), UNREADABLE, 0, 0, "", "", "", "", frozenset())
 
 
 def register_again(pool: str, instances: Sequence[str]) -> Query[int]:

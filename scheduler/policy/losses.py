@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection
 
 #: What the leader says of an instance whose beat stood still.
 SILENT_WHY = "silent for the length of its lease"
@@ -35,9 +36,24 @@ def loss_reason(*, is_recorded: bool, why: str) -> LossReason:
     return {SILENT_WHY: LossReason.SILENT, SUPERSEDED_WHY: LossReason.SUPERSEDED}.get(why, LossReason.DIED)
 
 
-def counts(reason: LossReason) -> bool:
-    """Whether the loss speaks against the jobs that ran there: a worker that dies or hangs may do so because of one."""
-    return reason not in _NOT_THE_JOBS_FAULT
+class Charge(enum.StrEnum):
+    """Whether a loss speaks against a job that ran there."""
+
+    COUNTED = "counted"
+    UNCOUNTED = "uncounted"
+    #: Another job is why, as far as one can tell.
+    SPARED = "spared"
+
+
+def charge(reason: LossReason, job: str, checking: Collection[str]) -> Charge:
+    """Whom a worker's death or silence speaks against, which may be the doing of a job.
+
+    It is that of those it had begun to work on and had no token of (`checking`), if there were any: what a client may
+    make large, from a prompt to a grammar, is worked on then. Else of any.
+    """
+    if reason in _NOT_THE_JOBS_FAULT:
+        return Charge.UNCOUNTED
+    return Charge.COUNTED if job in checking or not checking else Charge.SPARED
 
 
 def dead_letter_message(max_losses: int) -> str:

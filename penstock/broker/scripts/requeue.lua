@@ -2,8 +2,9 @@
 -- The leader takes a job from a worker that is gone: to the resume lane, or to an end it has earned.
 -- KEYS  1 leader  2 job  3 inbox  4 resume lane  5 lane counts  6 lane bytes  7 live  8 worker  9 bell  10 dead letters
 -- ARGV  1 leader token  2 job id  3 fence  4 instance  5 sources of "queued"  6 inbox entry ("" if it has none)
---       7 prefix  8 resume lane's name  9 queue timeout ms of a job whose record says none  10 losses to add (0 or 1)
---       11 most losses  12 result if cancelled  13 result if dead-lettered  14 evidence of a loss to add, a JSON object
+--       7 prefix  8 resume lane's name  9 queue timeout ms of a job whose record says none  10 "1" (a loss) | "0" (none)
+--       | "spared" (another job's doing: none, unless that was said too often in a row)  11 most losses
+--       12 result if cancelled  13 result if dead-lettered  14 evidence of a loss to add, a JSON object
 --       15 dead letters to keep  16 ttl ms of a dead letter's record
 --       17... channel, last frame if cancelled, last frame if dead-lettered
 -- Returns "queued" | "cancelled" | "dead_lettered" | "stale" | "not_leader"
@@ -17,14 +18,18 @@ if ARGV[6] ~= '' then
   if not ours then redis.pcall('XDEL', KEYS[3], ARGV[6]) end
 end
 if not ours then return 'stale' end
-losses = tonumber(losses) + tonumber(ARGV[10])
+local spared = ARGV[10] == 'spared' and tonumber(redis.call('HGET', KEYS[2], 'spared') or 0)
+local counted = ARGV[10] == '1' or (spared and spared >= tonumber(ARGV[11]))
+losses = tonumber(losses) + (counted and 1 or 0)
 local is_dead = not cancel and losses >= tonumber(ARGV[11])
 -- Whatever is of another type is found out before anything is written.
 redis.call('ZCARD', KEYS[7])
 redis.call('XLEN', is_dead and KEYS[10] or KEYS[4])
 if ARGV[6] ~= '' then redis.pcall('XDEL', KEYS[3], ARGV[6]) end
 local now = now_ms()
-if ARGV[10] == '1' then
+if spared and not counted then redis.call('HINCRBY', KEYS[2], 'spared', 1) end
+if counted then
+  redis.call('HDEL', KEYS[2], 'spared')
   evidence = evidence and (evidence .. ',' .. ARGV[14]) or ARGV[14]
   redis.call('HSET', KEYS[2], 'evidence', evidence)
 end

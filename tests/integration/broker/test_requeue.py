@@ -137,3 +137,18 @@ async def test_those_who_wait_hear_that_it_is_over(pool: Pool) -> None:
             while not (message := await ears.get_message(ignore_subscribe_messages=True, timeout=1)):
                 pass
     assert message["data"] == b"dead"
+
+
+async def test_another_jobs_doing_is_believed_for_as_long_as_a_job_may_lose_workers(pool: Pool) -> None:
+    held = await _lost(pool)
+    await pool.redis.hset(pool.keys.job(held.job), "spared", 2)
+    assert await _requeue(pool, held, counted=False, spared=True) == "queued"
+    assert (await pool.read(held.job)).losses == 0
+
+
+async def test_a_job_that_is_always_there_when_a_worker_dies_is_charged_in_the_end(pool: Pool) -> None:
+    held = await _lost(pool)
+    await pool.redis.hset(pool.keys.job(held.job), "spared", 3)
+    assert await _requeue(pool, held, counted=False, spared=True) == "queued"
+    assert (await pool.read(held.job)).losses == 1
+    assert not await pool.redis.hexists(pool.keys.job(held.job), "spared")
