@@ -9,16 +9,12 @@ from penstock.json_body import field_fault
 from penstock.request.body import ChatBody, Tool
 from penstock.request.schema import check_schema
 from penstock.request.schema_bounds import SchemaBounds
-from penstock.request.wrong import wrong
 
 _CHOICES = ("none", "auto", "required")
-MAX_TOOLS = 128
 
 
 def check_tools(body: ChatBody) -> None:
     """Raise InvalidRequestError for tools of a wrong form, or a choice among none of them."""
-    if len(body.tools or ()) > MAX_TOOLS:
-        raise wrong("tools", f"has at most {MAX_TOOLS} tools, got {len(body.tools or ())}")
     # One grammar may have to know them all.
     bounds = SchemaBounds()
     names = [_checked(tool, index, bounds).function.name for index, tool in enumerate(body.tools or ())]
