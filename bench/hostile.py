@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
@@ -65,7 +65,7 @@ KINDS: dict[str, Hostile] = {
     "empty_parts": chat([{"role": "user", "content": [""] * 1_000_000}]),
     "tool_calls": chat([{"role": "assistant", "tool_calls": [_call("{}")] * 4096}, {"role": "user", "content": "x"}]),
     "tool_arguments": chat([{"role": "assistant", "tool_calls": [_call("[" + "[]," * 40_000 + "[]]")] * 20}]),
-    "tools": chat(tools=[_tool(number) for number in range(1024)]),
+    "tools": chat(tools=[_tool(number) for number in range(128)]),
     "documents": chat(documents=[{"text": "x" * 100}] * 1024),
     "template_values": chat(chat_template_kwargs={f"k{number}": [] for number in range(1024)}),
     "unknown_fields": chat(**{f"x{number}": 1 for number in range(130_000)}),
@@ -102,8 +102,42 @@ KINDS: dict[str, Hostile] = {
     "small_chunks": Hostile(CHAT, lambda _: b"1\r\n \r\n" * 2_000_000, headers={"transfer-encoding": "chunked"}),
 }
 
-#: Forms of an answer whose grammar takes long to make.
-GRAMMARS: dict[str, Hostile] = {}
+
+def _schema(schema: Body, leaves_after_s: float | None = None) -> Hostile:
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    return replace(chat(response_format=wanted, max_tokens=20), leaves_after_s=leaves_after_s)
+
+
+def _structured(**form: Any) -> Hostile:
+    return chat(structured_outputs=form, max_tokens=20)
+
+
+def _alternatives(depth: int) -> Body:
+    if not depth:
+        return {"type": "string"}
+    inner = _alternatives(depth - 1)
+    return {"oneOf": [{"type": "object", "properties": {name: inner}, "required": [name]} for name in "ab"]}
+
+
+def _optional(properties: int) -> Body:
+    return {"type": "object", "properties": {f"p{number}": {"type": "string"} for number in range(properties)}}
+
+
+#: Forms of an answer whose grammar takes long to make, or would.
+GRAMMARS: dict[str, Hostile] = {
+    "alternatives_in_alternatives": _schema(_alternatives(12)),
+    "few_alternatives_in_alternatives": _schema(_alternatives(6)),
+    "optional_properties": _schema(_optional(2000)),
+    "some_optional_properties": _schema(_optional(200)),
+    "a_schema_that_is_left": _schema(_optional(200), leaves_after_s=0.05),
+    "long_text_in_a_schema": _schema({"type": "string", "minLength": 1000, "maxLength": 100_000}),
+    "counted_expression": _structured(regex="((a{1,50}){1,50}){1,50}"),
+    "long_expression": _structured(regex="|".join(f"word{number}[a-z]*" for number in range(500))),
+    "choices": _structured(choice=[f"choice {number}" for number in range(1000)]),
+    "grammar": _structured(
+        grammar="root ::= a\n" + "".join(f'a{"a" * number} ::= "x" | "y"\n' for number in range(300))
+    ),
+}
 
 
 async def send(port: int, hostile: Hostile, raw: bytes) -> list[int]:

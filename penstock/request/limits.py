@@ -23,6 +23,7 @@ MAX_CONTENT_PARTS = 8192
 MAX_TOOL_CALLS = 4096
 #: In the arguments of all of these, which are JSON inside a string.
 MAX_ARGUMENT_VALUES = 131_072
+#: One grammar may have to know them all.
 MAX_TOOLS = 128
 MAX_DOCUMENTS = 1024
 #: Values in `chat_template_kwargs`, at any depth: templates go through them in loops of their own.
