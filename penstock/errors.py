@@ -28,10 +28,6 @@ class LeaseError(PenstockError):
     """Nobody renews this worker's lease any more."""
 
 
-class FencedError(PenstockError):
-    """This process was declared lost: every write of its epoch is refused."""
-
-
 class BrokerError(PenstockError):
     """Redis did not do what it was asked."""
 

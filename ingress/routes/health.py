@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from ingress.context import Context
 from ingress.replies import json_response
+from penstock.broker.client import Broker
 from penstock.broker.records import PoolStatus, pool_status
 from penstock.errors import BrokerUnavailableError, NotFoundError
 from penstock.worker_state import WorkerState
@@ -40,14 +41,22 @@ async def readiness(request: Request) -> Response:
     if asked is not None and asked not in context.settings.pools:
         raise NotFoundError(f"There is no pool {asked[:100]!r}.", param="pool")
     names = context.settings.pools if asked is None else (asked,)
+    # In a cluster one pool's node may be away, and others are not.
+    answers = await asyncio.gather(*(_status(context.broker, name) for name in names))
+    pools = {name: answer for name, answer in zip(names, answers, strict=True) if isinstance(answer, PoolStatus)}
+    away = next((answer for answer in answers if isinstance(answer, str)), "ok")
+    is_ready = any(pool.serves for pool in pools.values())
+    body = {"ready": is_ready, "redis": away, "pools": {name: _pool(pool) for name, pool in pools.items()}}
+    return json_response(request, body, 200 if is_ready else _UNAVAILABLE)
+
+
+async def _status(broker: Broker, pool: str) -> PoolStatus | str:
+    """Who serves a pool, or why nobody knows."""
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            pools = {name: await pool_status(context.broker, name) for name in names}
+            return await pool_status(broker, pool)
     except (TimeoutError, BrokerUnavailableError) as error:
-        return json_response(request, {"ready": False, "redis": str(error) or "no answer", "pools": {}}, _UNAVAILABLE)
-    is_ready = any(pool.serves for pool in pools.values())
-    body = {"ready": is_ready, "redis": "ok", "pools": {name: _pool(pool) for name, pool in pools.items()}}
-    return json_response(request, body, 200 if is_ready else _UNAVAILABLE)
+        return str(error) or "no answer"
 
 
 def _pool(pool: PoolStatus) -> dict[str, Any]:
@@ -59,6 +68,7 @@ def _pool(pool: PoolStatus) -> dict[str, Any]:
         "ready": len(pool.names(WorkerState.READY)),
         "starting": len(pool.names(WorkerState.STARTING)),
         "draining": len(pool.names(WorkerState.DRAINING)),
+        "stalled": len(pool.names(WorkerState.STALLED)),
         "lost": len(pool.names(WorkerState.LOST)),
         "failed": [
             {"worker": worker.name, "why": worker.why, "failures": worker.failures}

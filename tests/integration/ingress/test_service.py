@@ -112,6 +112,7 @@ async def test_alive_is_not_ready(client: httpx.AsyncClient) -> None:
         "ready": 0,
         "starting": 0,
         "draining": 0,
+        "stalled": 0,
         "lost": 0,
         "failed": [],
     }
