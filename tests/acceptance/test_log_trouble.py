@@ -18,6 +18,7 @@ import pytest
 from tests.acceptance.asking import connected, job_id_of, says, text_of
 from tests.acceptance.insight import insight
 from tests.acceptance.simulation import POOL, expected
+from tests.harness.processes import family
 from tests.harness.readiness import answers_ok
 from tests.harness.up import Up, started
 from tests.waiting import eventually
@@ -87,13 +88,14 @@ def test_ten_streams_outlive_a_worker_though_nobody_can_log_it(up: Up) -> None:
         answers = [threads.submit(answer, question) for question in questions]
         begun.wait()
         victim = up.by_role()["worker"][0]
+        dying = {process.pid for process in family(victim.pid)}
         victim.kill()
         told = [future.result() for future in answers]
 
     assert [text for _, text in told] == [expected(question, max_tokens=TOKENS) for question in questions]
     with insight(up.redis_url) as redis:
         assert any(redis.job(job_id).losses for job_id, _ in told)
-    assert before - {victim.pid} <= processes(up)
+    assert before - dying <= processes(up)
     assert up.process.poll() is None
     assert float(lost_lines(httpx.get(f"{up.url}/metrics").text)) > 0
 

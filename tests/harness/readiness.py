@@ -43,5 +43,5 @@ def wait_ready(port: int, process: subprocess.Popen[bytes], log: Path, path: str
 
 
 def tail(log: Path, characters: int = 4000) -> str:
-    """The end of a log."""
-    return log.read_text(errors="replace")[-characters:]
+    """The end of a log; nothing where it is no file that ends."""
+    return log.read_text(errors="replace")[-characters:] if log.is_file() else ""
