@@ -50,8 +50,8 @@ class Output(io.RawIOBase):
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._opened = ExitStack()
-        self._send = _sender(descriptor, self._opened)
+        self._let_go = ExitStack()
+        self._send = _sender(descriptor, self._let_go)
         self._patience = Patience(time.monotonic())
         #: The last wait was in vain: until something can be written again, nobody waits.
         self._is_stalled = False
@@ -59,8 +59,8 @@ class Output(io.RawIOBase):
         self._is_torn = False
 
     def close(self) -> None:
-        """Close what was opened to write there; the descriptor itself is others' too."""
-        self._opened.close()
+        """Write no more; the descriptor stays open."""
+        self._let_go.close()
         super().close()
 
     def writable(self) -> bool:
@@ -111,11 +111,13 @@ class Output(io.RawIOBase):
         return not self._is_stalled
 
 
-def _sender(descriptor: int, opened: ExitStack) -> Send:
-    """How to write there without waiting, and without changing the descriptor, which other programs may share."""
+def _sender(descriptor: int, let_go: ExitStack) -> Send:
+    """How to write there without waiting, though other programs, whom that would surprise, may write there too."""
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISSOCK(mode):
-        return partial(_send_message, opened.enter_context(socket.socket(fileno=os.dup(descriptor))))
+        stream = socket.socket(fileno=descriptor)
+        let_go.callback(stream.detach)
+        return partial(_send_message, stream)
     if not stat.S_ISFIFO(mode) and not os.isatty(descriptor):
         return partial(os.write, descriptor)
     # A terminal must not become the one that controls this process.
@@ -125,8 +127,10 @@ def _sender(descriptor: int, opened: ExitStack) -> Send:
     except OSError:
         # Another user's, or its reader is gone.
         return partial(write_if_ready, descriptor)
-    opened.callback(os.close, own)
-    return partial(os.write, own)
+    # In the place of the old one: children get it, and no number beyond the standard ones is taken.
+    os.dup2(own, descriptor)
+    os.close(own)
+    return partial(os.write, descriptor)
 
 
 def _send_message(stream: socket.socket, data: bytes) -> int:

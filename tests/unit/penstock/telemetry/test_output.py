@@ -104,13 +104,17 @@ def test_a_reader_that_does_not_read_holds_nobody_up(
     stalled: Callable[[ExitStack], int], opened: ExitStack, lost: Callable[[], int]
 ) -> None:
     descriptor = stalled(opened)
-    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    others = os.dup(descriptor)
+    opened.callback(os.close, others)
+    flags = fcntl.fcntl(others, fcntl.F_GETFL)
+    before = set(Path("/proc/self/fd").iterdir())
     lines = Output(descriptor)
+    assert set(Path("/proc/self/fd").iterdir()) == before
     for _ in range(FAR_TOO_MANY):
         lines.write(LINE)
     assert 0 < lost() < FAR_TOO_MANY
     # Others who share the descriptor would have to expect errors that they do not know.
-    assert fcntl.fcntl(descriptor, fcntl.F_GETFL) == flags
+    assert fcntl.fcntl(others, fcntl.F_GETFL) == flags
 
 
 def test_a_full_pipe_costs_one_short_wait_in_all(opened: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
