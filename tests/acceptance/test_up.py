@@ -18,7 +18,7 @@ from tests.harness.up import Up, curled, example, running
 from tests.waiting import eventually, is_alive
 
 QUESTION = "What is Penstock?"
-ROLES = {"up", "redis", "ingress", "scheduler", "host", "worker", "lease", "engine"}
+ROLES = {"up", "redis", "ingress", "scheduler", "host", "worker", "lease", "engine", "grammars"}
 
 
 PARAMETERS = {
