@@ -26,8 +26,18 @@ up:
 	fi
 	@exec $(BIN)/penstock up --config '$(CONFIG)'
 
-test: $(STAMPS)/dev vllm ## Run every test (ARGS= for pytest)
+# Most tests wait most of the time, so that two of them run at once. These need the machine for themselves.
+ALONE := tests/acceptance tests/chaos tests/differential $(wildcard tests/integration/workers/test_vllm_*.py)
+
+test: $(STAMPS)/dev vllm ## Run every test (ARGS= for pytest: those alone)
+ifdef ARGS
 	@exec $(BIN)/python -m pytest $(ARGS)
+else
+	@status=0; \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(addprefix --ignore=,$(ALONE)) tests || status=1; \
+	$(BIN)/python -m pytest $(ALONE) || status=1; \
+	exit $$status
+endif
 
 check: $(STAMPS)/dev ## Formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check .

@@ -10,7 +10,7 @@ import pytest
 from tests.chaos.run import Form
 from tests.harness.processes import ROOT
 
-SECONDS = {Form.SINGLE: 60, Form.SENTINEL: 30, Form.CLUSTER: 30}
+SECONDS = {Form.SINGLE: 30, Form.SENTINEL: 30, Form.CLUSTER: 30}
 
 
 @pytest.mark.timeout(max(SECONDS.values()) + 300)
