@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from penstock.broker import leading
+from penstock.broker import leading, observing
 from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import EmbeddedRedis
@@ -140,25 +140,19 @@ async def test_a_subscription_outlives_a_server_that_refuses(
     assert not unhandled
 
 
-@pytest.mark.parametrize("spoil", ["list", "hash"])
-async def test_a_key_that_holds_something_else_is_its_own_error_and_hurts_no_other(
-    server: EmbeddedRedis, spoil: str
-) -> None:
+async def test_a_key_that_holds_something_else_is_its_own_error_and_hurts_no_other(server: EmbeddedRedis) -> None:
     broker = Broker(Endpoint.parse(server.url), timeout_s=1.0)
-    keys = keys_of(POOL)
+    spoilt, whole = observing.lane_counts(POOL), observing.lane_counts("two")
     with redis.Redis.from_url(server.url) as control:
-        if spoil == "list":
-            control.rpush(keys.leader, "one")
-        else:
-            control.hset(keys.leader, "field", "value")
-        outcomes = await broker.run_each([leading.lead(POOL, "me", 60_000), leading.lead("two", "me", 60_000)])
-        assert isinstance(outcomes[0], BrokerDataError)
-        assert keys.leader in str(outcomes[0])
-        assert outcomes[1] is True
+        control.rpush(keys_of(POOL).lane_counts, "one")
+        bad, good = await broker.ask_each([spoilt, whole])
+        assert isinstance(bad, BrokerDataError)
+        assert keys_of(POOL).lane_counts in str(bad)
+        assert good == {}
         with pytest.raises(BrokerDataError, match="WRONGTYPE"):
-            await broker.ask(Query(("GET", keys.leader), bytes))
-        control.delete(keys.leader)
-        assert await _call(broker)
+            await broker.ask(spoilt)
+        control.delete(keys_of(POOL).lane_counts)
+        assert await broker.ask(spoilt) == {}
     await broker.close()
 
 

@@ -36,4 +36,5 @@ def of_schema(schema: Any) -> dict[str, Any]:
 
 
 def shortened(value: Any) -> str:
-    return str(value)[:40]
+    """A test's id: the same in every process, which an address is not."""
+    return getattr(value, "__name__", str(value))[:40]
