@@ -27,7 +27,8 @@ up:
 	@exec $(BIN)/penstock up --config '$(CONFIG)'
 
 # Most tests wait most of the time, so that two of them run at once. These need the machine for themselves.
-ALONE := tests/acceptance tests/chaos tests/differential $(wildcard tests/integration/workers/test_vllm_*.py)
+ALONE := tests/acceptance tests/chaos tests/differential tests/unit/ingress/test_herd.py \
+  $(wildcard tests/integration/workers/test_vllm_*.py)
 
 test: $(STAMPS)/dev vllm ## Run every test (ARGS= for pytest: those alone)
 ifdef ARGS
