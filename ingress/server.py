@@ -80,6 +80,12 @@ class Server(uvicorn.Server):
                 async with asyncio.timeout(_DATE_S):
                     await self._stopping.wait()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the responses, within the grace or at once, and then the app, which uvicorn would leave in the middle."""
+        await super().shutdown(sockets)
+        if self.force_exit:
+            await self.lifespan.shutdown()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are not uvicorn's to take: it would raise them again in the end, and so end in disorder."""
