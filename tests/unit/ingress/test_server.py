@@ -21,7 +21,7 @@ async def test_told_to_stop_as_it_starts_it_ends_in_order(caplog: pytest.LogCapt
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         told.append("begun")
-        for _ in range(times):
+        for _turn in range(times):
             server.stop()
         yield
         told.append("ended")
