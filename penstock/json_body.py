@@ -25,6 +25,8 @@ _TYPES = {
 }
 #: No number that counts something is larger; above it, a float has hundreds of digits as an integer.
 _LARGEST = 2.0**63
+#: Numbers of one list that are looked at: nobody's prompt is longer, and the interpreter's lock is held meanwhile.
+_MOST_WHOLE = 65_536
 _BOUNDS = {"<=": "at most", ">=": "at least", "<": "below", ">": "above"}
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 #: Whatever is no half of a pair alone, and then one: a backslash that is escaped itself begins no escape.
@@ -97,16 +99,16 @@ def _decoded_leniently(raw: bytes, decoder: msgspec.json.Decoder[T], error: msgs
 
 
 def integral(value: Any) -> Any:
-    """A field's value with 5.0 as 5: the field itself, or numbers in lists."""
+    """A field's value with 5.0 as 5: the field itself, or numbers in lists of a length that holds nobody up."""
     if isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST:
         return int(value)
-    if isinstance(value, list) and value and isinstance(value[0], float | int | list):
+    if isinstance(value, list) and 0 < len(value) <= _MOST_WHOLE and isinstance(value[0], float | int | list):
         return _whole(value) or [integral(one) for one in value]
     return value
 
 
 def _whole(values: list[Any]) -> list[int] | None:
-    """The same where all are whole numbers: the loop would take four times as long, and they may be a million."""
+    """The same where all are whole numbers: the loop would take four times as long."""
     if not set(map(type, values)) <= {int, float} or max(map(abs, values)) > _LARGEST:
         return None
     whole = list(map(int, values))
