@@ -36,7 +36,7 @@ class Errand:
         entry, url = self.entry, self._url
         headers = {"idempotency-key": self.key} if self.key else {}
         body = {**entry.order.body, "stream": is_streamed}
-        entry.note(f"submits to {url}")
+        entry.submit(url)
         entry.unanswered += 1
         try:
             async with self.wire.ask("POST", url + entry.order.path, json=body, headers=headers) as answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,10 @@ class Fate(enum.StrEnum):
     REFUSED = "refused"
     #: It has a job id: the job must exist, and end once.
     ACKNOWLEDGED = "acknowledged"
+
+
+#: An ingress gives up a submit that Redis has not acknowledged by then (`ingress.submit_timeout_s`).
+_LONGEST_SUBMIT_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,9 @@ class Entry:
     #: Attempts that nobody answered.
     unanswered: int = 0
     job: str | None = None
-    #: When the job was acknowledged, for the first time since it was last told that there is none.
+    #: When the last attempt to submit it began.
+    submitted_s: float | None = None
+    #: By when Redis had acknowledged the job, for the first time since it was last told that there is none.
     acknowledged_s: float | None = None
     readings: list[Reading] = field(default_factory=list)
     ends: list[Ending] = field(default_factory=list)
@@ -91,13 +98,20 @@ class Entry:
         """Write down what just happened."""
         self.history.append((time.monotonic(), event))
 
+    def submit(self, url: str) -> None:
+        """An attempt to submit it begins."""
+        self.submitted_s = time.monotonic()
+        self.note(f"submits to {url}")
+
     def acknowledge(self, job: str) -> None:
         """An ingress named the job."""
         if self.job not in (None, job):
             self.complain(f"two jobs for one order: {self.job} and {job}")
         self.job = job
         if self.acknowledged_s is None:
-            self.acknowledged_s = time.monotonic()
+            # The client may hear of it much later: a stream's head waits for its first token.
+            written_s = math.inf if self.submitted_s is None else self.submitted_s + _LONGEST_SUBMIT_S
+            self.acknowledged_s = min(time.monotonic(), written_s)
         self.note(f"acknowledged as {job}")
 
     def disown(self, what: str) -> None:

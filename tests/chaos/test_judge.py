@@ -190,3 +190,14 @@ def test_a_job_that_nobody_ordered_is_a_change() -> None:
 def test_a_seed_draws_the_same_orders_again() -> None:
     first, second = (OrderBook(7, {}, ["sim", "side"]) for _ in range(2))
     assert [first.next() for _ in range(20)] == [second.next() for _ in range(20)]
+
+
+def test_a_job_was_written_soon_after_it_was_submitted_however_late_its_client_hears_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = _entry(acknowledged_s=None, job=None)
+    monkeypatch.setattr("time.monotonic", lambda: 33.2)
+    entry.submit("http://ingress")
+    monkeypatch.setattr("time.monotonic", lambda: 36.8)
+    entry.acknowledge("sim-7")
+    assert entry.acknowledged_s == 35.2
