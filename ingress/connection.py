@@ -122,6 +122,12 @@ class Connection(HttpReader):
             return True
         return super().probe()
 
+    async def cut(self) -> None:
+        """End it in the middle of a response; returns when that is known to all who write."""
+        self.transport.abort()
+        # The transport tells it in the loop's next turn.
+        await asyncio.sleep(0)
+
     def cut_slow_reader(self) -> None:
         """Give up on a client that does not read; what was not sent is dropped."""
         self.was_cut = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -9,11 +10,14 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from ingress import refusal
+from ingress.connection import Connection
+from ingress.exchange import Exchange
 from penstock.errors import (
     ApiError,
     ExpectationError,
     InvalidRequestError,
     MisdirectedRequestError,
+    UnavailableError,
     UnimplementedError,
 )
 from penstock.settings import is_loopback
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 _HOST = re.compile(rb"(?P<name>\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(:\d{0,5})?", re.ASCII)
 #: More digits are no size.
 _MAX_LENGTH_DIGITS = 19
+#: In which another ingress may have been found, or this one begun again.
+_ANOTHER_S = 1
 _WATCHED = frozenset({b"host", b"expect", b"transfer-encoding", b"content-length"})
 
 
@@ -39,10 +45,21 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
-        error = self._fault(scope) if scope["type"] == "http" else None
-        if error is None:
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        error = self._fault(scope)
+        if error is None:
+            try:
+                await self.app(scope, receive, send)
+            except asyncio.CancelledError:
+                # The server ends and its grace is over: no news for its log.
+                if Exchange.of(Request(scope)).status is not None:
+                    await Connection.of(scope).cut()
+                    return
+                error = UnavailableError("This ingress is ending.", retry_after_s=_ANOTHER_S)
+            else:
+                return
         response = await refusal.refuse(Request(scope), error)
         await response(scope, receive, send)
 

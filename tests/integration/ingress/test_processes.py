@@ -19,7 +19,7 @@ import pytest
 from tests.eventual import until
 from tests.harness.processes import free_port
 from tests.integration.ingress.fake_worker import FakeWorker
-from tests.integration.ingress.serving import Serving, begun, following, joined
+from tests.integration.ingress.serving import CHAT, Serving, begun, following, joined
 from tests.waiting import is_alive
 
 CONFIG = """
@@ -115,6 +115,19 @@ async def test_a_stream_that_outlasts_the_grace_can_be_resumed_elsewhere(
     await worker.end(hand, "b")
     async with following(ingress.client, hand.held.job, "1") as sse:
         assert joined(await sse.rest()) == "b"
+
+
+async def test_a_whole_answer_that_outlasts_the_grace_is_a_503(start: Start, worker: FakeWorker) -> None:
+    leaving = start(drain_grace_s=0.3)
+    await until(leaving.answers)
+    async with leaving.client as client, asyncio.TaskGroup() as group:
+        sending = group.create_task(client.post("/v1/chat/completions", json=CHAT))
+        await worker.take()
+        leaving.process.terminate()
+    response = sending.result()
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "service_unavailable")
+    assert response.headers["retry-after"] == "1"
+    assert await leaving.ended() == 0
 
 
 async def test_several_processes_share_the_port_and_their_figures(start: Start, worker: FakeWorker) -> None:
