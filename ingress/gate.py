@@ -48,20 +48,21 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        error = self._fault(scope)
-        if error is None:
-            try:
-                await self.app(scope, receive, send)
-            except asyncio.CancelledError:
-                # The server ends and its grace is over: no news for its log.
-                if Exchange.of(Request(scope)).status is not None:
-                    await Connection.of(scope).cut()
-                    return
-                error = UnavailableError("This ingress is ending.", retry_after_s=_ANOTHER_S)
-            else:
-                return
-        response = await refusal.refuse(Request(scope), error)
-        await response(scope, receive, send)
+        error = self._fault(scope) or await self._pass_on(scope, receive, send)
+        if error is not None:
+            response = await refusal.refuse(Request(scope), error)
+            await response(scope, receive, send)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> ApiError | None:
+        """Have the app answer; returns what to say in its stead where the server's grace is over before it began."""
+        try:
+            await self.app(scope, receive, send)
+        except asyncio.CancelledError:
+            # No news for the server's log, as an error would be.
+            if Exchange.of(Request(scope)).status is None:
+                return UnavailableError("This ingress is ending.", retry_after_s=_ANOTHER_S)
+            await Connection.of(scope).cut()
+        return None
 
     def _fault(self, scope: Scope) -> ApiError | None:
         hosts = []

@@ -72,9 +72,7 @@ class Broker:
     async def run_many(self, calls: Sequence[Call[Any]]) -> list[Any]:
         """Run calls in one round trip; their order is kept. Raises as `run` does, whichever call it was."""
         answers = await self.run_each(calls)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
+        raise_any(answers, Exception)
         return answers
 
     async def run_each(self, calls: Sequence[Call[Any]]) -> list[Any]:
@@ -106,9 +104,7 @@ class Broker:
     async def ask_many(self, queries: Sequence[Query[Any]]) -> list[Any]:
         """Run queries in one round trip. Raises BrokerUnavailableError, BrokerDataError."""
         answers = await self.ask_each(queries)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
+        raise_any(answers, Exception)
         return answers
 
     async def ask_each(self, queries: Sequence[Query[Any]]) -> list[Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from tests.harness.processes import spawn
+from tests.harness.restartable import Restartable
 
 
 class Role(enum.StrEnum):
@@ -21,27 +22,15 @@ class Role(enum.StrEnum):
     WORKER_HOST = "worker"
 
 
-class Program:
+class Program(Restartable):
     """Start it in the main thread: it dies with the thread that started it."""
 
     def __init__(self, role: Role, name: str, arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
+        super().__init__(name)
         self.role = role
-        self.name = name
         self.log = log
         self._arguments = arguments
         self._environment = environment
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it was started and has not ended; a stopped one runs."""
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        """The process id, of the last process if it has ended."""
-        assert self._process is not None, f"{self.name} was never started"
-        return self._process.pid
 
     @property
     def children(self) -> list[int]:
@@ -54,11 +43,6 @@ class Program:
     def start(self) -> None:
         """Run the command; its output goes to the end of its log."""
         self._process = spawn([self.role.value, *self._arguments], self._environment, self.log)
-
-    def send(self, sig: signal.Signals) -> None:
-        """Send a signal, if there is anybody to receive it."""
-        if self._process is not None:
-            self._process.send_signal(sig)
 
     def end(self, within_s: float) -> int:
         """Wait for it to end by itself, kill it if it does not; returns the exit status."""

@@ -15,6 +15,7 @@ import redis
 from penstock.broker.embedded import ServerBinary
 from penstock.process import die_with_parent
 from tests.harness.processes import free_port
+from tests.harness.restartable import Restartable
 
 #: Where the nodes of a cluster talk to each other: so far above the port.
 BUS_OFFSET = 10_000
@@ -30,33 +31,21 @@ _OPTIONS = {
 }
 
 
-class RedisNode:
+class RedisNode(Restartable):
     """Start it in the main thread: it dies with the thread that started it."""
 
     def __init__(self, name: str, binary: ServerBinary, folder: Path, *, is_sentinel: bool = False) -> None:
-        self.name = name
+        super().__init__(name)
         self.port = free_port(BUS_OFFSET)
         #: Where all others find it, the other servers included; a test may put a proxy there before the start.
         self.public_port = self.port
         self.folder = folder / name
         self._words = [str(binary.path), str(self.folder / "redis.conf"), *(["--sentinel"] if is_sentinel else [])]
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
         """Host and port, for all others."""
         return f"127.0.0.1:{self.public_port}"
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it was started and has not ended; a stopped one runs."""
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        """The process id, of the last process if it has ended."""
-        assert self._process is not None, f"{self.name} was never started"
-        return self._process.pid
 
     @cached_property
     def client(self) -> redis.Redis:
@@ -79,11 +68,6 @@ class RedisNode:
             start_new_session=True,
             preexec_fn=partial(die_with_parent, parent_pid=os.getpid()),  # noqa: PLW1509 - one system call, no lock
         )
-
-    def send(self, sig: signal.Signals) -> None:
-        """Send a signal, if there is anybody to receive it."""
-        if self._process is not None:
-            self._process.send_signal(sig)
 
     def kill(self) -> None:
         """End it as a crash would."""
