@@ -74,6 +74,7 @@ class RedisNode(Restartable):
         self.send(signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
+        self.client.close()
 
     def info(self, section: str) -> dict[str, Any]:
         """A section of what the server says of itself; empty if it does not say anything."""
