@@ -1,9 +1,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench chaos differential soak clean vllm
+.PHONY: help up test check bench bench-all chaos contract differential soak clean vllm
 
-CONFIG ?= examples/demo.yaml
+CONFIG ?= demo
 VENV := .venv
 BIN := $(VENV)/bin
 # A stamp says what the virtual environment holds; it is older than the pins after they change.
@@ -11,7 +11,7 @@ STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 up: $(STAMPS)/base ## Start everything (CONFIG= PORT= DATA=); Ctrl-C ends it
 ifdef PORT
@@ -27,8 +27,8 @@ up:
 	@exec $(BIN)/penstock up --config '$(CONFIG)'
 
 # Most tests wait most of the time, so that two of them run at once. These need the machine for themselves.
-ALONE := tests/acceptance tests/chaos tests/differential tests/unit/ingress/test_herd.py \
-  $(wildcard tests/integration/workers/test_vllm_*.py)
+ALONE := tests/acceptance tests/chaos tests/differential tests/unit/ingress/test_prefork.py \
+  $(wildcard tests/integration/workers/engine/test_vllm_*.py)
 
 test: $(STAMPS)/dev vllm ## Run every test (ARGS= for pytest: those alone)
 ifdef ARGS
@@ -40,18 +40,25 @@ else
 	exit $$status
 endif
 
-check: $(STAMPS)/dev ## Formatting, lint, types, import contracts
+check: $(STAMPS)/dev ## Formatting, lint, types, import contracts, images
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/hadolint deploy/images/*.Dockerfile
 
-bench: $(STAMPS)/dev vllm ## Measure one headline figure (NAME=); the last line is JSON
-	@exec $(BIN)/python -m bench.$(NAME)
+bench: $(STAMPS)/dev $(if $(NAME),vllm) ## Measure one headline figure (NAME=), the last line is JSON; without NAME list them
+	@exec $(BIN)/python -m bench$(if $(NAME),.$(NAME))
+
+bench-all: $(STAMPS)/dev vllm ## Run every bench in turn and write their table into docs/measurements.md
+	@exec $(BIN)/python -m bench --all
 
 chaos: $(STAMPS)/dev ## Break things at random on each form of Redis (REDIS= SECONDS= SEED=)
 	@exec $(BIN)/python -m tests.chaos $(if $(REDIS),--redis $(REDIS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(SEED),--seed $(SEED))
+
+contract: $(STAMPS)/dev ## Search for answers that the API's description does not allow (CASES= SEED=)
+	@CASES=$(or $(CASES),500) SEED=$(or $(SEED),1) exec $(BIN)/python -m pytest tests/contract/test_generated_cases.py
 
 differential: $(STAMPS)/dev vllm ## Judge every way to an answer by vLLM's own server (ARGS=--help)
 	@exec $(BIN)/python -m tests.differential $(ARGS)

@@ -1,10 +1,9 @@
-"""Penstock beside vLLM's own server: the same model, client and load; throughput, and CPU outside the engine."""
+"""Tokens per second through Penstock, over those of vLLM's own server with the same arguments."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,11 +13,13 @@ from statistics import median
 
 import uvloop
 
-from bench.api_server import api_server
-from bench.sse_client import stream
+from bench.harness.api_server import api_server
+from bench.harness.headline import Bound, Headline, publish
+from bench.harness.sse_client import stream
 from models.corpus import load
 from tests.harness.up import Up, running
 
+HEADLINE = Headline("ratio_64_same", Bound.AT_LEAST, 1.05)
 CONCURRENCIES = (16, 64)
 TOKENS = 128
 #: How often each client asks, one answer after the other, while a server is measured; and how often each server is.
@@ -28,7 +29,7 @@ ROUNDS = 5
 #: As who wants throughput has it: compiled and in the model's own dtype, as are vLLM's defaults.
 POOL = {
     "engine": "vllm",
-    "model": "../models/demo",
+    "model": "demo",
     "workers": 1,
     "slots": 64,
     "options": {"dtype": "bfloat16", "enforce_eager": False, "max_model_len": 2048, "block_size": 32},
@@ -154,4 +155,4 @@ def _ratios(label: str, measured: Mapping[int, list[dict[str, Measured]]], what:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps({"bench": "vllm_serve", **uvloop.run(measure())}) + "\n")
+    sys.exit(publish(__file__, HEADLINE, uvloop.run(measure())))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingress.app import ingress_app
-from ingress.herd import Herd
-from ingress.server import listen, serve
+from ingress.http.server import listen, serve
+from ingress.prefork import PreforkSupervisor
 from penstock.telemetry import events, logs, tracing
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def run(settings: Settings) -> None:
     if settings.ingress.processes == 1:
         _serve(settings, listener)
     else:
-        Herd(settings.ingress.processes, lambda: _serve(settings, listener)).run()
+        PreforkSupervisor(settings.ingress.processes, lambda: _serve(settings, listener)).run()
     log.info(events.STOPPED)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingress.app import tokenizer_app
-from ingress.server import listen, serve
+from ingress.http.server import listen, serve
 from penstock.telemetry import events, logs
 
 if TYPE_CHECKING:

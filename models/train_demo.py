@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -23,12 +22,13 @@ from models.training.network import MAX_CONTEXT_TOKENS, fresh, rounded
 from models.training.packing import batches
 from models.training.recall import Recall, all_turns, canonical_turns, examine, examine_second_turns
 from models.training.tokenizer import BEGIN, END, save, special_id, train
+from penstock.settings.builtin import FOLDER as BUILTIN
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import LlamaForCausalLM
 
-TARGET = Path(__file__).parent / "demo"
+TARGET = BUILTIN / "demo"
 SEED = 20
 STEPS = 500
 ROWS = 16

@@ -51,6 +51,26 @@ class BrokerDataError(BrokerError):
         self.keys = tuple(keys)
 
 
+class StorageError(PenstockError):
+    """Storage did not do what it was asked."""
+
+
+class StorageMissingError(StorageError):
+    """There is no object of that name."""
+
+
+class StorageUnavailableError(StorageError):
+    """Storage cannot be reached, did not answer in time, or cannot serve as it stands."""
+
+
+class StorageFullError(StorageUnavailableError):
+    """Storage has no room for more."""
+
+
+class StorageDeniedError(StorageUnavailableError):
+    """Storage is read-only, or lets this process do nothing there."""
+
+
 class ApiError(PenstockError):
     """An error a client sees.
 
@@ -88,12 +108,32 @@ class ContextLengthError(InvalidRequestError):
     code = "context_length_exceeded"
 
 
+class PreviousResponseNotFoundError(InvalidRequestError):
+    """The response that a conversation was to go on from is not there for this client."""
+
+    code = "previous_response_not_found"
+
+
 class UnauthorizedError(ApiError):
     """No key, or a key nobody knows."""
 
     status = 401
     type = "invalid_request_error"
     code = "invalid_api_key"
+
+
+class StreamTokenError(UnauthorizedError):
+    """The token of a job's stream is none that opens it, or no more."""
+
+    code = "invalid_stream_token"
+
+
+class ForbiddenError(ApiError):
+    """Whoever asks is known, and may not do that."""
+
+    status = 403
+    type = "invalid_request_error"
+    code = "permission_denied"
 
 
 class ModelNotFoundError(ApiError):
@@ -137,6 +177,22 @@ class IdempotencyConflictError(ApiError):
     code = "idempotency_key_reused"
 
 
+class CompletionWindowError(ApiError):
+    """The batch would not be done in its window."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "completion_window_too_short"
+
+
+class BatchEndedError(ApiError):
+    """The batch has ended, or its files are being made: there is nothing to cancel."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "batch_ended"
+
+
 class BodyTooLargeError(ApiError):
     """The body is over the limit."""
 
@@ -151,12 +207,28 @@ class UnsupportedMediaTypeError(ApiError):
     status = 415
     type = "invalid_request_error"
     code = "unsupported_media_type"
+    #: What it reads instead.
+    accept: ClassVar[str] = "application/json"
+
+
+class FormExpectedError(UnsupportedMediaTypeError):
+    """The body is no form, which the endpoint reads."""
+
+    accept = "multipart/form-data"
 
 
 class UnsupportedCodingError(UnsupportedMediaTypeError):
     """The body is coded in a way that nobody here undoes."""
 
     code = "unsupported_content_encoding"
+
+
+class RangeError(ApiError):
+    """The content has nothing in the range that was asked for."""
+
+    status = 416
+    type = "invalid_request_error"
+    code = "range_not_satisfiable"
 
 
 class ExpectationError(ApiError):

@@ -49,7 +49,7 @@ class Delta(Struct, array_like=True):
     fence: int
     offset: int
     tokens: list[int]
-    #: Per token: the text it added or, for a rich answer, its SSE chunks as JSON, one a line. Often empty.
+    #: Per token: the text it added or, for an engine-written answer, its SSE chunks as JSON, one a line. Often empty.
     pieces: list[str]
     end: End | None = None
 
@@ -112,7 +112,7 @@ class Result(Struct, frozen=True, array_like=True):
 
     end: End
     generated: Generated
-    #: The whole response body of a rich answer.
+    #: The whole response body of an engine-written answer.
     response: bytes = b""
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from penstock.frames import Generated, Result, decode_generated, decode_result
+from penstock.job_class import JobClass
 from penstock.request import Api
 
 
@@ -46,6 +47,13 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
 }
 
 
+#: What a job is to its client, where it is not seen as a job: a response of the Responses API, by an id of its own.
+RESPONSE = "response"
+RESPONSE_PREFIX = "resp_"
+
+#: The states that are no end, as the scripts take them.
+LIVING = "," + "".join(f"{state}," for state in State if not state.terminal)
+
 #: Ends that a request with the job's Idempotency-Key may have replaced, where the failure is one that a retry can mend:
 #: the record makes room for a new run, which is a new job under the same id.
 REPLACEABLE = frozenset({State.FAILED, State.CANCELLED, State.EXPIRED, State.DEAD_LETTERED})
@@ -72,14 +80,6 @@ def first_fence(run: int) -> int:
 def sources(target: State) -> str:
     """The states that may become `target`, as the scripts take them: `,queued,assigned,`."""
     return "," + "".join(f"{state}," for state, targets in TRANSITIONS.items() if target in targets)
-
-
-class JobClass(enum.StrEnum):
-    """An order of service; the scheduler empties a higher class first."""
-
-    INTERACTIVE = "interactive"
-    STANDARD = "standard"
-    BATCH = "batch"
 
 
 #: The lane of jobs that lost their worker or were handed back: they have waited already, so they go first.
@@ -112,18 +112,28 @@ class NewJob(Struct, frozen=True, kw_only=True):
 
     id: str
     api: Api
-    #: The request body as the client sent it, JSON in UTF-8.
+    #: What its worker is asked for, JSON in UTF-8: the request body as the client sent it, unless `request` is that.
     body: bytes
+    #: The body that the client sent to `/v1/responses`, which `body` was made of; b"" for other endpoints.
+    request: bytes = b""
     #: Whether the answer takes the engine's own response writer: said once, so that nobody reads chunks as text.
-    is_rich: bool
+    is_engine_written: bool
     #: The name the client asked for.
     model: str
     job_class: JobClass
     tenant: str
+    #: The name of the API key that it came with, "" where none is needed.
+    key: str = ""
+    #: What its owner finds it by: a JSON object of texts, "" for none.
+    metadata: str = ""
+    #: Where its end is told: see penstock/webhooks/request.py; "" for nowhere.
+    webhook: str = ""
     #: Who wants its tokens: `s:<channel>` every step, `f:<channel>` the end only; comma-separated.
     listeners: str = ""
     #: W3C trace context as `key=value` lines.
     trace: str = ""
+    #: The id of the batch that it is a line of, "" for none.
+    batch: str = ""
     #: How long it may wait for a worker, in milliseconds.
     queue_timeout_ms: int
     #: How long it may run, in milliseconds.
@@ -136,6 +146,8 @@ class NewJob(Struct, frozen=True, kw_only=True):
     is_kept: bool = True
     #: The newest fence that the submitter knows of; the next assignment's is greater.
     fence: int = 0
+    #: Whether its record is for anybody but those who wait: a dead letter of one that is not goes as soon as others.
+    is_stored: bool = True
     #: A worker had it before Redis lost its record.
     is_resumed: bool = False
 
@@ -150,9 +162,19 @@ class NewJob(Struct, frozen=True, kw_only=True):
         return RESUME_LANE if self.is_resumed or self.prefix else lane_name(self.job_class, self.tenant)
 
     @property
+    def life_ms(self) -> int:
+        """The longest that its record may be there, a loss of its worker apart."""
+        return self.queue_timeout_ms + self.run_timeout_ms + self.result_ttl_ms
+
+    @property
     def digest(self) -> str:
         """A fingerprint of the request, to tell a retry from another request under the same key."""
-        return hashlib.sha256(self.body).hexdigest()[:32]
+        return hashlib.sha256(self.request or self.body).hexdigest()[:32]
+
+    @property
+    def size_bytes(self) -> int:
+        """What it counts for in its lane."""
+        return len(self.body) + len(self.request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,23 +185,37 @@ class Job:
     state: State
     api: Api
     body: bytes
-    is_rich: bool
+    #: See NewJob.
+    request: bytes
+    is_engine_written: bool
     model: str
     job_class: JobClass
     tenant: str
+    #: The name of the API key that it came with.
+    key: str
     digest: str
     #: The lane it waits in, or waited in last.
     lane: str
+    #: JSON, or "".
+    metadata: str
+    #: Where its end is told, "" for nowhere.
+    webhook: str
     #: Its entry in that lane, while queued.
     entry: str
     listeners: str
     #: Whether it goes on when nobody waits for it.
     is_kept: bool
+    is_stored: bool
     trace: str
+    batch: str
     #: Fences all assignments but the last; see FENCES_PER_RUN.
     fence: int
     #: How many of its workers were lost.
     losses: int
+    #: What is known of each loss: objects of JSON, with commas.
+    evidence: bytes
+    #: Whom this run was given to and when, Unix milliseconds; the first ones, where there are very many.
+    assignments: tuple[tuple[str, int], ...]
     #: Instance it is assigned to, or was last.
     worker: str
     #: Whether the client asked for its end while it was assigned.
@@ -203,6 +239,12 @@ class Job:
         return run_of(self.fence)
 
     @property
+    def size_bytes(self) -> int:
+        """How much there is to read of its request and answer, roughly."""
+        answer = sum(map(len, self.result.generated.pieces)) if self.result is not None else 0
+        return len(self.body) + len(self.request) + answer
+
+    @property
     def attempts(self) -> int:
         """How many assignments this run has had."""
         return attempt_of(self.fence)
@@ -222,18 +264,26 @@ class Job:
             state=State(record[b"state"].decode()),
             api=Api(record[b"api"].decode()),
             body=record[b"body"],
-            is_rich=bool(record.get(b"rich")),
+            request=record.get(b"request", b""),
+            is_engine_written=bool(record.get(b"engine_written")),
             model=text(b"model"),
             job_class=JobClass(record[b"class"].decode()),
             tenant=text(b"tenant"),
+            key=text(b"key"),
             digest=text(b"digest"),
             lane=text(b"lane"),
+            metadata=text(b"metadata"),
+            webhook=text(b"webhook"),
             entry=text(b"entry"),
             listeners=text(b"listeners"),
             is_kept=bool(record.get(b"kept")),
+            is_stored=bool(record.get(b"stored")),
             trace=text(b"trace"),
+            batch=text(b"batch"),
             fence=number(b"fence"),
             losses=number(b"losses"),
+            evidence=record.get(b"evidence", b""),
+            assignments=_assignments(text(b"assignments")),
             worker=text(b"worker"),
             cancel_requested=bool(record.get(b"cancel")),
             created_ms=number(b"created_ms"),
@@ -247,3 +297,8 @@ class Job:
             prefix=decode_generated(record.get(b"prefix", b"")),
             result=decode_result(record[b"result"]) if record.get(b"result") else None,
         )
+
+
+def _assignments(lines: str) -> tuple[tuple[str, int], ...]:
+    pairs = (line.rpartition(" ") for line in lines.splitlines())
+    return tuple((worker, int(at_ms)) for worker, _, at_ms in pairs)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
+from penstock.body_types import fields_at, words_at
 from penstock.errors import InvalidRequestError
 
 T = TypeVar("T")
@@ -14,7 +16,12 @@ T = TypeVar("T")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _WRONG_TYPE = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
 _OUT_OF_RANGE = re.compile(r"Expected `[^`]+` (of length )?(<=|>=|<|>) (\S+)")
+#: Where something is wrong, told at the end: of a key of an object, the object's place.
+_PLACED = re.compile(r"(.*) - at (`key` in )?`\$([^`]*)`", re.DOTALL)
 _NO_SUCH_VALUE = re.compile(r"Invalid enum value (.+)")
+_NO_SUCH_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+#: Of a name or a word that nobody knows, what its sender needs to find it.
+_MOST_SHOWN = 60
 _TYPES = {
     "int": "a whole number",
     "float": "a number",
@@ -27,6 +34,8 @@ _TYPES = {
 _LARGEST = 2.0**63
 #: Numbers of one list that are looked at: nobody's prompt is longer, and the interpreter's lock is held meanwhile.
 _MOST_WHOLE = 65_536
+#: Characters of what msgspec says.
+_LONGEST_REASON = 200
 _BOUNDS = {"<=": "at most", ">=": "at least", "<": "below", ">": "above"}
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 #: Whatever is no half of a pair alone, and then one: a backslash that is escaped itself begins no escape.
@@ -51,14 +60,28 @@ def json_fault(raw: bytes, error: Exception) -> InvalidRequestError:
     return InvalidRequestError(f"The request body is not valid JSON: {error}.")
 
 
-def field_fault(error: msgspec.ValidationError) -> InvalidRequestError:
-    """What is wrong with a field: msgspec says where by `… - at `$.a.b``, or what is missing."""
-    reason, _, where = str(error).partition(" - at `$")
-    param = where.strip("`.").replace("[...]", "") or None
+def field_fault(error: msgspec.ValidationError, kind: Any) -> InvalidRequestError:
+    """What is wrong with a field of a body, which was to be of type `kind`."""
+    placed = _PLACED.fullmatch(str(error))
+    reason, of_a_key, path = placed.groups() if placed else (str(error), None, "")
+    param = path.removeprefix(".").replace("[...]", "") or None
     if found := _MISSING.search(reason):
-        param = f"{param}.{found[1]}" if param else found[1]
-        return InvalidRequestError(f"{param} is missing.", param=param)
-    return InvalidRequestError(f"{param or 'The request body'} {_in_plain_words(reason)}.", param=param)
+        name = _within(param, found[1])
+        return InvalidRequestError(f"{name} is missing.", param=name)
+    if found := _NO_SUCH_FIELD.fullmatch(reason):
+        name = _within(param, found[1][:_MOST_SHOWN])
+        known = ", ".join(fields_at(kind, path))
+        return InvalidRequestError(f"{name} is no field; there {f'are {known}' if known else 'is none'}.", param=name)
+    if found := _NO_SUCH_VALUE.fullmatch(reason):
+        known = ", ".join(words_at(kind, path))
+        choice = f"; give one of {known}" if known else ""
+        return InvalidRequestError(f"{param}: there is no {found[1][:_MOST_SHOWN]}{choice}.", param=param)
+    part = "A name in " if of_a_key else "A value in " if path.endswith("[...]") else ""
+    return InvalidRequestError(f"{part}{param or 'The request body'} {_in_plain_words(reason)}.", param=param)
+
+
+def _within(param: str | None, name: str) -> str:
+    return f"{param}.{name}" if param else name
 
 
 def _in_plain_words(reason: str) -> str:
@@ -69,9 +92,12 @@ def _in_plain_words(reason: str) -> str:
     if found := _OUT_OF_RANGE.fullmatch(reason):
         what = f"have a length of {_BOUNDS[found[2]]}" if found[1] else f"be {_BOUNDS[found[2]]}"
         return f"must {what} {found[3].removesuffix('.0')}"
-    if found := _NO_SUCH_VALUE.fullmatch(reason):
-        return f"knows no {found[1]}"
-    return f"is wrong: {reason}"
+    return f"is wrong: {_shown(reason)}"
+
+
+def _shown(sent: str) -> str:
+    """What was sent may be in it, however long."""
+    return sent if len(sent) <= _LONGEST_REASON else f"{sent[:_LONGEST_REASON]}…"
 
 
 def decode_body(raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
@@ -79,19 +105,33 @@ def decode_body(raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 
     Raises InvalidRequestError naming the field.
     """
+    return _decoded(raw, decoder.type, lambda: _leniently(raw, decoder))
+
+
+def decode_exactly(raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """A body as the decoder's type, with nothing taken for something else. Raises InvalidRequestError."""
+    return _decoded(raw, decoder.type, lambda: decoder.decode(raw))
+
+
+def _decoded(raw: bytes, kind: Any, decode: Callable[[], T]) -> T:
     try:
-        try:
-            return decoder.decode(raw)
-        except msgspec.ValidationError as error:
-            return _decoded_leniently(raw, decoder, error)
+        return decode()
     except msgspec.ValidationError as error:
-        raise field_fault(error) from None
+        raise field_fault(error, kind) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise json_fault(raw, error) from None
 
 
+def _leniently(raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """Some languages write 5.0, some clients all fields that they know."""
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        return _decoded_leniently(raw, decoder, error)
+
+
 def _decoded_leniently(raw: bytes, decoder: msgspec.json.Decoder[T], error: msgspec.ValidationError) -> T:
-    """Some languages write 5.0, some clients all fields that they know. Raises `error` where that is not its cause."""
+    """Raises `error` where neither is its cause."""
     sent = msgspec.json.decode(raw)
     if not isinstance(sent, dict) or not ("got `float`" in str(error) or "got `null`" in str(error)):
         raise error

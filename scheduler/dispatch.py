@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 
 from penstock.broker import leading, observing
-from penstock.telemetry import events, logs, metrics, spans, tracing
-from scheduler.policy.facts import Waiting, Worker
+from penstock.telemetry import events, logs, metrics, spans, trace_context, tracing
+from scheduler.policy.facts import Waiting, WorkerFacts
 from scheduler.policy.order import in_order, lane_class
-from scheduler.policy.placement import Placement, Reason, can_serve, place
+from scheduler.policy.placement import Placement, PlacementReason, can_serve, place
 from scheduler.survey import Survey
 from scheduler.term import Term
 
@@ -29,7 +29,7 @@ class Dispatcher:
         #: How many jobs of each lane the next round needs to see.
         self.page = _SMALLEST_PAGE
 
-    async def dispatch(self, survey: Survey, workers: Sequence[Worker]) -> bool:
+    async def dispatch(self, survey: Survey, workers: Sequence[WorkerFacts]) -> bool:
         """Assign what can be; True where another round may find more."""
         started_s = time.perf_counter()
         free = sum(worker.free for worker in workers if can_serve(worker))
@@ -43,7 +43,7 @@ class Dispatcher:
             # Something had changed since the survey: what was meant for one job or worker may now be another's.
             return True
         # Who waits for a slot needs no other round: the slot that becomes free will ring.
-        return placements[-1].reason is Reason.ASSIGNED and any(lane.has_more for lane in survey.lanes)
+        return placements[-1].reason is PlacementReason.ASSIGNED and any(lane.has_more for lane in survey.lanes)
 
     async def _assign(self, placements: Sequence[Placement], now_ms: int) -> bool:
         """Returns whether every placement became an assignment. Raises the error of one that cannot."""
@@ -73,7 +73,7 @@ class Dispatcher:
 
     async def _record(self, assigned: Sequence[Waiting], now_ms: int) -> None:
         pool = self._term.pool
-        metrics.PLACEMENTS.labels(pool=pool, reason=Reason.ASSIGNED).inc(len(assigned))
+        metrics.PLACEMENTS.labels(pool=pool, reason=PlacementReason.ASSIGNED).inc(len(assigned))
         for job in assigned:
             waited_s = max(now_ms - job.queued_ms, 0) / 1000
             metrics.child(metrics.QUEUE_WAIT_SECONDS, pool, lane_class(job.lane)).observe(waited_s)
@@ -87,5 +87,5 @@ class Dispatcher:
             if isinstance(wait, Exception):
                 continue
             attributes = {spans.JOB_ID: job.job, spans.POOL: pool}
-            span = tracing.start(spans.QUEUE, tracing.unpack(wait.trace), attributes, start_ms=wait.created_ms)
+            span = tracing.start(spans.QUEUE, trace_context.unpack(wait.trace), attributes, start_ms=wait.created_ms)
             span.end(end_ms=wait.assigned_ms)

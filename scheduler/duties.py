@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from penstock.broker.bell import Bell
+from penstock.broker.repeating import repeat
+from penstock.broker.trouble import Duty, Trouble
+from penstock.broker.wake_up import WakeUp
 from penstock.settings import SchedulerSettings
 from scheduler.dispatch import Dispatcher
 from scheduler.expiry import Expiry
-from scheduler.gauges import Gauges
+from scheduler.gauges import PoolGauges
 from scheduler.reaper import Reaper
 from scheduler.reconcile import Reconciler
 from scheduler.rounds import Rounds
-from scheduler.term import Term, repeat
-from scheduler.trouble import Duty, Trouble
+from scheduler.term import Term
 
 _GAUGES_EVERY_S = 2.0
 
 
 async def fulfil(term: Term, settings: SchedulerSettings, *, traced: bool) -> None:
     """Do all duties, each in spite of what troubles the others; returns soon after the term is over."""
-    bell = Bell(term.broker, term.pool)
-    gauges = Gauges(term)
+    wake_up = WakeUp(term.broker, term.pool)
+    gauges = PoolGauges(term)
     try:
         async with asyncio.TaskGroup() as duties:
 
@@ -32,10 +33,10 @@ async def fulfil(term: Term, settings: SchedulerSettings, *, traced: bool) -> No
 
             dispatcher, reaper = Dispatcher(term, traced=traced), Reaper(term, duties)
             tick_s = settings.tick_s
-            begin(Duty.DISPATCH, lambda it: Rounds(term, it, bell, dispatcher, reaper, tick_s=tick_s).next, 0)
+            begin(Duty.DISPATCH, lambda it: Rounds(term, it, wake_up, dispatcher, reaper, tick_s=tick_s).next, 0)
             begin(Duty.EXPIRE, lambda it: Expiry(term, it).sweep, tick_s)
             begin(Duty.RECONCILE, lambda it: Reconciler(term, it).sweep, settings.reconcile_s)
             begin(Duty.GAUGES, lambda _: gauges.refresh, _GAUGES_EVERY_S)
     finally:
         gauges.clear()
-        await bell.close()
+        await wake_up.close()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from penstock.broker import holding, leading, mending, observing, submission
 from penstock.broker.holding import Held
 from penstock.broker.observing import Standing
+from penstock.broker.trouble import Trouble
 from penstock.errors import BrokerDataError, OverloadedError, RunTimeoutError
 from penstock.frames import Generated
 from penstock.job import State
@@ -17,7 +18,6 @@ from scheduler.policy.deadlines import Overdue, expiry_message, fate, overrun_me
 from scheduler.policy.facts import entry_ms
 from scheduler.recovery import generated_by, known_of
 from scheduler.term import Term
-from scheduler.trouble import Trouble
 
 _PAGE = 100
 #: An inbox holds at most a worker's slots.

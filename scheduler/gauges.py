@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from penstock.broker import observing
-from penstock.job import RESUME_LANE, JobClass
+from penstock.job import RESUME_LANE
+from penstock.job_class import JobClass
 from penstock.telemetry import metrics
 from penstock.worker_state import WorkerState
 from scheduler.policy.order import lane_class
@@ -15,7 +16,7 @@ from scheduler.term import Term
 _CLASSES = (RESUME_LANE, *JobClass)
 
 
-class Gauges:
+class PoolGauges:
     """Kept by the leader, so that every figure has one source."""
 
     def __init__(self, term: Term) -> None:

@@ -7,17 +7,24 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.broker import leading
 from penstock.broker.client import Broker
 from penstock.broker.epochs import next_epoch
+from penstock.broker.repeating import repeat, rest
+from penstock.broker.trouble import Duty, Trouble
 from penstock.errors import BrokerError, BrokerUnavailableError
 from penstock.settings import PoolSettings
 from penstock.settings.shared import SharedSettings
 from penstock.telemetry import events, logs, metrics
-from scheduler.term import Term, repeat, rest
-from scheduler.trouble import Duty, Trouble
+from scheduler.term import Term
+
+if TYPE_CHECKING:
+    from penstock.broker.contact import Contact
+    from penstock.broker.script import Call
+
+T = TypeVar("T")
 
 #: Tries to take or renew the lease within its length.
 _TRIES_PER_TTL = 3
@@ -33,8 +40,9 @@ def scheduler_name() -> str:
 class Candidate:
     """This process's candidacy for one pool."""
 
-    def __init__(self, broker: Broker, pool: str, settings: PoolSettings, *, ttl_s: float) -> None:
+    def __init__(self, broker: Broker, contact: Contact, pool: str, settings: PoolSettings, *, ttl_s: float) -> None:
         self._broker = broker
+        self._contact = contact
         self._pool = pool
         self._settings = settings
         self._ttl_ms = round(ttl_s * 1000)
@@ -44,7 +52,6 @@ class Candidate:
         self._term: Term | None = None
         #: The latest that was drawn: each term has one of its own in its token.
         self._epoch = 0
-        self._in_contact = True
         #: What was said of the leader's settings, if they are not ours.
         self._difference = ""
 
@@ -86,7 +93,7 @@ class Candidate:
 
     async def _win(self) -> Term | None:
         """Stand by until the lease is ours, or (None) until stopped."""
-        epoch = await self._broker.run(next_epoch(self._pool, self._epoch))
+        epoch = await self._run(next_epoch(self._pool, self._epoch))
         self._epoch = epoch
         token = f"{scheduler_name()}:{epoch}"
         while not self._stopping.is_set():
@@ -97,19 +104,20 @@ class Candidate:
         return None
 
     async def _take(self, token: str) -> bool:
-        """Take or renew the lease; this is where an outage of Redis is noticed, and told once."""
-        try:
-            leadership = await self._broker.run(leading.lead(self._pool, token, self._ttl_ms, self._shared.encoded))
-        except BrokerUnavailableError as error:
-            if self._in_contact:
-                _log.warning(events.REDIS_LOST, pool=self._pool, error=str(error))
-            self._in_contact = False
-            raise
-        if not self._in_contact:
-            _log.info(events.REDIS_BACK, pool=self._pool)
-        self._in_contact = True
+        """Take or renew the lease."""
+        leadership = await self._run(leading.lead(self._pool, token, self._ttl_ms, self._shared.encoded))
         self._compare(leadership.settings)
         return leadership.is_ours
+
+    async def _run(self, call: Call[T]) -> T:
+        """Whoever stands for a pool asks now and then, whatever else it does: here an outage of Redis is noticed."""
+        try:
+            answer = await self._broker.run(call)
+        except BrokerUnavailableError as error:
+            self._contact.lost(self._pool, str(error))
+            raise
+        self._contact.back(self._pool)
+        return answer
 
     def _compare(self, leaders: str) -> None:
         """Two schedulers that give one pool different settings: whichever leads, the other's are not the pool's."""

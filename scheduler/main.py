@@ -12,6 +12,7 @@ from penstock import garbage
 from penstock.broker import server
 from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
+from penstock.broker.contact import Contact
 from penstock.process import stop_signals
 from penstock.settings import Settings
 from penstock.telemetry import events, exposition, logs, tracing
@@ -39,8 +40,9 @@ async def serve(settings: Settings) -> None:
     """Stand for all pools until a signal."""
     redis = settings.redis
     broker = Broker(Endpoint.parse(redis.address), timeout_s=redis.command_timeout_s, on_met=server.warn_of)
+    contact = Contact(broker.address)
     candidates = [
-        Candidate(broker, pool, pool_settings, ttl_s=settings.scheduler.leader_ttl_s)
+        Candidate(broker, contact, pool, pool_settings, ttl_s=settings.scheduler.leader_ttl_s)
         for pool, pool_settings in settings.pools.items()
     ]
     loop = asyncio.get_running_loop()

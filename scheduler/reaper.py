@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from penstock.broker import leading, observing
 from penstock.broker.holding import Held, name_of
 from penstock.broker.observing import FROM_START, InstanceRecord, Standing
+from penstock.broker.repeating import rest
+from penstock.broker.trouble import Duty, Trouble
 from penstock.errors import BrokerUnavailableError
 from penstock.frames import Generated
 from penstock.telemetry import events, logs, metrics
 from scheduler.policy.losses import loss_reason
 from scheduler.recovery import LostWorker, generated_by, record_requeue, requeue_call
-from scheduler.term import Term, rest
-from scheduler.trouble import Duty, Trouble
+from scheduler.term import Term
 
 _PAGE_HELD = 256
 #: Jobs queued again in one round trip; each carries all its tokens several times over.

@@ -10,15 +10,16 @@ from penstock.broker import leading, mending, observing
 from penstock.broker.holding import Held
 from penstock.broker.observing import FROM_START, InstanceRecord, Standing, unreadable_instance
 from penstock.broker.query import Query
+from penstock.broker.repeating import rest
 from penstock.broker.script import Call
+from penstock.broker.trouble import Trouble
 from penstock.job import State
 from penstock.telemetry import events, logs, metrics
 from penstock.worker_state import WorkerState
 from scheduler.policy.findings import Evidence, Finding, examine
 from scheduler.policy.losses import LossReason
 from scheduler.recovery import LostWorker, generated_by, record_requeue, requeue_call
-from scheduler.term import Term, rest
-from scheduler.trouble import Trouble
+from scheduler.term import Term
 
 T = TypeVar("T")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from penstock.broker.bell import Bell
 from penstock.broker.client import Broker
 from penstock.broker.observing import InstanceRecord
 from penstock.broker.script import Call
 from penstock.broker.surveying import View, survey
+from penstock.broker.wake_up import WakeUp
 from penstock.errors import BrokerDataError
 from penstock.worker_state import WorkerState
-from scheduler.policy.facts import Lane, Liveness, Waiting, Worker
+from scheduler.policy.facts import Lane, Liveness, Waiting, WorkerFacts
 
 #: An empty lane is deleted and soon made anew: names are remembered, so that its next job costs one round trip only.
 _REMEMBERED_LANES = 64
@@ -43,10 +43,10 @@ class Survey:
         """The others."""
         return [one for one in self.instances if one.state not in ("", WorkerState.LOST)]
 
-    def workers(self, liveness: Mapping[str, Liveness]) -> list[Worker]:
+    def workers(self, liveness: Mapping[str, Liveness]) -> list[WorkerFacts]:
         """The instances as facts for placement."""
         return [
-            Worker(
+            WorkerFacts(
                 one.instance,
                 is_ready=one.state == WorkerState.READY,
                 liveness=liveness[one.instance],
@@ -70,9 +70,9 @@ class Surveyor:
         """A survey with at most `page` jobs of each lane; a second round trip only where there are new names."""
         return await self._complete(await self._broker.run(self._call(page)), page)
 
-    async def read_after(self, bell: Bell, timeout_s: float, page: int) -> Survey:
-        """A survey as of when the bell rings, or `timeout_s` from now."""
-        return await self._complete(await bell.then(timeout_s, self._call(page)), page)
+    async def read_after(self, wake_up: WakeUp, timeout_s: float, page: int) -> Survey:
+        """A survey as of when somebody wakes us, at most `timeout_s` from now."""
+        return await self._complete(await wake_up.then(timeout_s, self._call(page)), page)
 
     def _call(self, page: int) -> Call[View]:
         return survey(self._pool, list(self._lanes), list(self._instances), page)

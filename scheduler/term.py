@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from penstock.broker.client import Broker
-from penstock.errors import BrokerUnavailableError
+from penstock.broker.trouble import Duty, Trouble
 from penstock.settings import PoolSettings
-from penstock.telemetry import metrics
-from scheduler.trouble import Duty, Trouble
-
-_FIRST_PAUSE_S = 0.05
-_LONGEST_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,33 +34,3 @@ class Term:
     def trouble(self, duty: Duty) -> Trouble:
         """What will keep that duty from its work."""
         return Trouble(self.broker, self.pool, duty)
-
-
-async def rest(over: asyncio.Event, seconds: float) -> None:
-    """Sleep, but not past the event."""
-    if seconds <= 0:
-        return
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await over.wait()
-
-
-async def repeat(over: asyncio.Event, work: Callable[[], Awaitable[None]], trouble: Trouble, *, pause_s: float) -> None:
-    """Work, pause, and so on until the event is set, whatever happens; in trouble the pauses are others, and grow."""
-    away_s = 0.0
-    try:
-        while not over.is_set():
-            try:
-                await work()
-            except BrokerUnavailableError:
-                metrics.REDIS_ERRORS.labels(kind="unavailable").inc()
-                away_s = min(max(away_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
-                await rest(over, away_s)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is this duty's alone
-                await rest(over, await trouble.failed(error))
-            else:
-                away_s = 0.0
-                trouble.passed()
-                await rest(over, pause_s)
-    finally:
-        trouble.close()

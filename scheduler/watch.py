@@ -10,7 +10,7 @@ from scheduler.policy.facts import Liveness
 from scheduler.policy.liveness import Sighting
 
 
-class Watch:
+class BeatWatch:
     """Remembers since when each beat stands still."""
 
     def __init__(self, lease_ttl_s: float) -> None:

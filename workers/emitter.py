@@ -14,15 +14,15 @@ from penstock.broker import holding
 from penstock.errors import BrokerError
 from penstock.frames import encode_frame, joined
 from penstock.telemetry import metrics
-from workers.closing import finish, hand_back
-from workers.trouble import Trouble
+from workers.job.closing import finish, hand_back
+from workers.trouble import WorkerTrouble
 from workers.window import JournalWindow
 
 if TYPE_CHECKING:
     from penstock.broker.client import Broker
     from penstock.broker.script import Call
     from penstock.frames import Delta, End, Row
-    from workers.run import Run
+    from workers.job.run import Run
 
     #: A call, and what to do with its reply.
     Write = tuple[Call[str], Callable[[str], None]]
@@ -33,10 +33,10 @@ CHECKPOINT_STEPS = 4000
 
 
 class Emitter:
-    """The way out of one instance.
+    """Writes the tokens and ends of one instance's jobs to Redis.
 
-    While a round trip is under way the next steps gather, so that a slow Redis gets fewer and larger frames. Nothing is
-    given up while Redis is away: what gathers is bounded by the jobs that run.
+    Steps that come during a round trip are written together after it, so that a slow Redis gets fewer and larger
+    frames. While Redis is away all tokens are kept: the running jobs bound how many there are.
     """
 
     def __init__(
@@ -49,16 +49,16 @@ class Emitter:
         on_closed: Callable[[Run, str], None],
         on_fenced: Callable[[], None],
     ) -> None:
-        """`on_closed` hears what Redis said to a run's end or hand-back; `on_fenced` that no more writes are taken."""
+        """`on_closed` gets Redis' reply to a run's end or hand-back; `on_fenced` is called once writes are refused."""
         self._broker = broker
         self._pool = pool
         self._instance = instance
         self._queue_timeout_ms = queue_timeout_ms
         self._on_closed = on_closed
         self._on_fenced = on_fenced
-        #: Tokens that were not sent, by the channels they go to; each run puts its own there.
+        #: Tokens yet to be written, by the channels that they go to; each run appends to the list of its channels.
         self._rows: dict[tuple[str, ...], list[Row]] = {}
-        #: Steps they are of.
+        #: How many engine steps these tokens come from.
         self._steps = 0
         self._snapshots: list[tuple[Run, str, int]] = []
         self._ended: list[tuple[Run, End]] = []
@@ -69,9 +69,9 @@ class Emitter:
         self._writes: list[Write] = []
         self._began_s = 0.0
         self._is_due = False
-        #: Set when a round trip failed, for `run` to insist on it.
+        #: Set when a round trip failed, so that `run` repeats it; set also when `run` is to end.
         self._is_stuck = asyncio.Event()
-        self._trouble = Trouble(pool, instance)
+        self._trouble = WorkerTrouble(pool, instance)
         self._error: Exception | None = None
         #: Set while there is nothing to write.
         self._quiet = asyncio.Event()
@@ -80,7 +80,7 @@ class Emitter:
         self._write_seconds = metrics.FRAME_WRITE_SECONDS.labels(pool)
 
     def open(self, run: Run) -> None:
-        """A run's tokens will come."""
+        """Write this run's tokens from now on."""
         self._window.open(run)
         self._direct(run)
 
@@ -90,7 +90,7 @@ class Emitter:
         self._advance()
 
     def attach(self, run: Run, listener: str, offset: int) -> None:
-        """A listener joined a run: it gets what was put beyond an offset, before anything newer."""
+        """Send a new listener what the run generated beyond an offset, before any newer token."""
         self._direct(run)
         if listener in run.channels:
             self._snapshots.append((run, listener, offset))
@@ -103,7 +103,7 @@ class Emitter:
         self._advance_soon()
 
     def hand_back(self, run: Run) -> None:
-        """A run goes on elsewhere."""
+        """Give the job back to the queue: another worker goes on with it."""
         self._returned.append(run)
         self._advance_soon()
 
@@ -114,7 +114,7 @@ class Emitter:
         self._is_stuck.set()
 
     async def run(self) -> None:
-        """Insist on what could not be written at once, until fenced."""
+        """Repeat failed round trips until the instance is fenced."""
         while True:
             await self._is_stuck.wait()
             self._is_stuck.clear()
@@ -137,18 +137,18 @@ class Emitter:
             await self._pause(self._trouble.pause_s(answers[len(taken)]))
 
     async def _pause(self, seconds: float) -> None:
-        """Or until fenced."""
+        """Wait so long, or until the instance is fenced."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._is_stuck.wait()
 
     async def flush(self) -> None:
-        """Return when everything up to now is in Redis, or never will be."""
+        """Return once all that was given so far is in Redis, or can no longer be written."""
         self._advance()
         await self._quiet.wait()
 
     def _advance_soon(self) -> None:
-        """What happens together is written together."""
+        """Write in the event loop's next turn, so that all that comes in this one goes out in one round trip."""
         if not self._is_due:
             self._is_due = True
             self._loop.call_soon(self._advance)
@@ -171,7 +171,7 @@ class Emitter:
         self._quiet.clear()
         self._writes = writes
         self._began_s = time.perf_counter()
-        # Without a task: to wake one would take as long as all the rest.
+        # By a callback, not a task: to wake a task would take as long as all the rest.
         if not self._broker.begin([call for call, _ in writes], self._landed):
             self._is_stuck.set()
 
@@ -185,7 +185,7 @@ class Emitter:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        """An engine's step or Redis' reply is no place to raise it: `run` ends with it, and with that the worker."""
+        """Keep the error for `run` to raise, which ends the worker; raised here it would reach engine or broker."""
         self._error = error
         self._quiet.set()
         self._is_stuck.set()
@@ -220,13 +220,13 @@ class Emitter:
         return [(call, self._emitted)]
 
     def _frame(self, rows: list[Row], steps: int) -> bytes:
-        """All rows, which are gone then; a step has one of each job, as a rule, and several are worth joining."""
+        """Encode the rows and empty the list; rows of several steps are joined by job, those of one step are not."""
         frame = encode_frame(self._instance, *(((), rows) if steps == 1 else joined(rows)))
         rows.clear()
         return frame
 
     def _direct(self, run: Run) -> None:
-        """Let a run put its tokens where its listeners get them from."""
+        """Have a run append its tokens to the list for its listeners' channels."""
         rows = self._rows.get(run.channels)
         if rows is None:
             used = {other.channels for other in self._window}

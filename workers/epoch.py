@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from workers.checking import Checking
 from workers.emitter import Emitter
 from workers.executor import Executor
 from workers.inbox import Inbox
-from workers.trouble import Trouble
+from workers.trouble import WorkerTrouble
 
 if TYPE_CHECKING:
     import socket
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from penstock.broker.client import Broker
     from penstock.settings import PoolSettings
     from workers.engine.base import Engine
+    from workers.job.run import Run
     from workers.lease import Lease
-    from workers.run import Run
     from workers.vitals import Vitals
 
 #: How long Redis may take to hear of the last jobs; others find them otherwise.
@@ -53,6 +54,8 @@ class Epoch:
 
     def __init__(self, place: Place, instance: str, engine: Engine, vitals: Vitals, lease: Lease) -> None:
         self.instance = instance
+        #: By the monotonic clock.
+        self.began_s = time.monotonic()
         self._place = place
         #: Set when everything it writes is refused.
         self.fenced = asyncio.Event()
@@ -151,7 +154,7 @@ class Epoch:
 
 
 async def _registered(place: Place, vitals: Vitals, last: str) -> str:
-    trouble = Trouble(place.pool, place.name)
+    trouble = WorkerTrouble(place.pool, place.name)
     while True:
         fields = {"state": vitals.state.value, **vitals.origin, **vitals.fields}
         try:

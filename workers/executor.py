@@ -12,11 +12,11 @@ from penstock.errors import ApiError, EngineDeadError, EngineFailedError
 from penstock.frames import End, Failure
 from penstock.job import State
 from penstock.telemetry import events, logs, metrics
-from workers import generation_span
-from workers.answer import RichAnswer
 from workers.engine.base import Finish, Output
-from workers.plan import Plan, is_quick, plan
-from workers.run import Run
+from workers.job import generation_span
+from workers.job.answer import EngineAnswer
+from workers.job.plan import Plan, is_quick, plan
+from workers.job.run import Run
 
 if TYPE_CHECKING:
     from penstock.broker.holding import Claimed, Held
@@ -57,6 +57,8 @@ class Executor:
         #: Set while no run is open.
         self.idle = asyncio.Event()
         self.idle.set()
+        #: Jobs that have ended here.
+        self.ended = 0
         #: Engine steps so far.
         self.steps = 0
 
@@ -154,6 +156,7 @@ class Executor:
         if reply == "queued":
             metrics.HANDED_BACK.labels(self._pool).inc()
         elif reply in ("finished", "repeated") and run.end is not None:
+            self.ended += 1
             metrics.child(metrics.JOBS, self._pool, run.end.state).inc()
 
     def _supersede(self, run: Run) -> None:
@@ -211,16 +214,16 @@ class Executor:
     def _complete(self, run: Run, output: Output) -> None:
         if run.retrace is not None:
             run.retrace.check_end()
-        if isinstance(run.answer, RichAnswer):
+        if isinstance(run.answer, EngineAnswer):
             del self._generating[run.id]
-            self._spawn(self._complete_rich(run, run.answer))
+            self._spawn(self._complete_engine_written(run, run.answer))
             return
         if output.finish is None:
             # A stop string is our matter: the engine would go on.
             self._spawn(self._cancel(run))
         self._end(run, run.completion)
 
-    async def _complete_rich(self, run: Run, answer: RichAnswer) -> None:
+    async def _complete_engine_written(self, run: Run, answer: EngineAnswer) -> None:
         """A choice that a stop string ended may still run in the engine, and a body may have to be written."""
         await self._cancel(run)
         try:

@@ -12,7 +12,7 @@ from penstock.broker.holding import Claimed, Held
 from penstock.broker.tail import Attach, Cancel, Tail
 from penstock.errors import BrokerDataError, BrokerError, BrokerUnavailableError
 from penstock.telemetry import events, logs
-from workers.trouble import Trouble
+from workers.trouble import WorkerTrouble
 
 if TYPE_CHECKING:
     from penstock.broker.client import Broker
@@ -45,8 +45,8 @@ class Inbox:
         #: The newest entry that was taken up.
         self._newest = (0, 0)
         self._start_over_s = time.monotonic() + _START_OVER_S
-        self._reading = Trouble(pool, instance)
-        self._claiming = Trouble(pool, instance)
+        self._reading = WorkerTrouble(pool, instance)
+        self._claiming = WorkerTrouble(pool, instance)
         #: Jobs whose claim failed, by entry, and when it is tried again.
         self._unclaimed: dict[str, Held] = {}
         self._again_s = 0.0

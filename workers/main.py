@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock.telemetry import events, logs
-from workers.host import Host
+from workers.host.supervisor import Host
 
 if TYPE_CHECKING:
     from penstock.settings import Settings

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from penstock.engine_stats import EngineStats
 from penstock.telemetry import metrics
-from workers.engine.base import EngineStats
 
 
 class Meters:

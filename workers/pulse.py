@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from penstock.broker import holding, leading
+from penstock.broker import holding, leading, observing
 from penstock.broker.client import Broker
+from penstock.broker.contact import Contact
 from penstock.errors import BrokerError
 from penstock.process import die_with_parent
-from penstock.telemetry import events, logs
 from penstock.worker_state import WorkerState
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ QUIET_S = 2.0
 #: Beats that may be lost with their connection before the lease is.
 _TRIES_PER_LEASE = 3
 _MESSAGE_BYTES = 1 << 16
-
-log = logs.get()
 
 
 class Word(Struct, frozen=True):
@@ -143,7 +141,7 @@ class Pulse:
         self._turned_s = 0.0
         #: The instance that need not beat any more.
         self._fenced = ""
-        self._is_away = False
+        self._contact = Contact(endpoint.address)
 
     async def run(self) -> None:
         """Returns when the worker hangs up."""
@@ -154,7 +152,9 @@ class Pulse:
         try:
             while not listening.done():
                 self._count_silence()
-                if self._word.instance not in ("", self._fenced):
+                if not self._word.instance:
+                    await self._look(broker)
+                elif self._word.instance != self._fenced:
                     await self._beat(broker, self._word)
                 await self._pause()
             listening.result()
@@ -179,13 +179,22 @@ class Pulse:
         self._silent_s += min(now_s - self._turned_s, self._rhythm.lease_ttl_s)
         self._turned_s = now_s
 
+    async def _look(self, broker: Broker) -> None:
+        """A worker waits for Redis without a word until it has registered: here it is said that Redis is away."""
+        try:
+            await broker.ask(observing.clock_ms())
+        except BrokerError as error:
+            self._contact.lost(self._pool, str(error), pool=self._pool)
+        else:
+            self._contact.back(self._pool, pool=self._pool)
+
     async def _beat(self, broker: Broker, word: Word) -> None:
         try:
             reply = await broker.run(self._call(word))
         except BrokerError as error:
-            self._note(word, away=True, error=str(error))
+            self._contact.lost(self._pool, str(error), worker=word.instance)
             return
-        self._note(word, away=False)
+        self._contact.back(self._pool, worker=word.instance)
         if reply != "alive":
             self._fenced = word.instance
             # A worker that hears nothing any more has hung up.
@@ -198,13 +207,6 @@ class Pulse:
             return leading.declare_lost(self._pool, word.instance, beat=None, why=why)
         is_quiet = self._silent_s >= QUIET_S and word.state == WorkerState.READY
         return holding.beat(self._pool, word.instance, WorkerState.STALLED if is_quiet else word.state, word.fields)
-
-    def _note(self, word: Word, *, away: bool, error: str = "") -> None:
-        if away and not self._is_away:
-            log.warning(events.REDIS_LOST, worker=word.instance, error=error)
-        elif self._is_away and not away:
-            log.info(events.REDIS_BACK, worker=word.instance)
-        self._is_away = away
 
     async def _pause(self) -> None:
         try:

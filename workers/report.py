@@ -65,7 +65,7 @@ class Reporter:
             os.write(self._descriptor, msgspec.json.encode(report) + b"\n")
 
 
-class Story:
+class ProcessReport:
     """The host's end of the pipe: one process's life as it told it."""
 
     def __init__(self, descriptor: int) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from penstock.engine_stats import EngineStats
 from penstock.worker_state import WorkerState
-from workers.engine.base import EngineInfo, EngineStats
+from workers.engine.base import EngineInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,6 +27,8 @@ class Vitals:
         self._history = history
         self.info: EngineInfo | None = None
         self.stats = EngineStats()
+        #: Jobs that this epoch has ended.
+        self.ended = 0
         #: Names the jobs that are being looked at and have no token yet.
         self.checking: Callable[[], Iterable[str]] = tuple
 
@@ -43,6 +46,7 @@ class Vitals:
             "max_model_len": self.info.max_model_len if self.info else 0,
             "failures": self._history.failures,
             "why": self._history.why,
+            "ended": self.ended,
             "checking": ",".join(self.checking()),
             "stats": msgspec.json.encode(self.stats),
         }

@@ -9,7 +9,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workers.run import Run
+    from workers.job.run import Run
 
 #: A long generation's record is large: few are written in one round trip.
 _MOST_CHECKPOINTS = 4

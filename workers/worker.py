@@ -15,6 +15,7 @@ from workers.epoch import Epoch, Place
 from workers.history import Cause, History
 from workers.lease import Lease
 from workers.meters import Meters
+from workers.renewal import Renewal
 from workers.vitals import Vitals
 from workers.warm_up import WarmUp
 from workers.watch import watch
@@ -99,18 +100,21 @@ class Worker:
         while True:
             self._vitals.stats = self._engine.stats()
             self._meters.record(self._vitals.stats)
+            self._vitals.ended = self._now.executor.ended
             self._lease.tell()
             self._now.check()
             await asyncio.sleep(_TICK_S)
 
     async def _renew(self) -> None:
         """Begin a new epoch whenever one is fenced; the engine goes on."""
+        renewal = Renewal()
         while True:
             await self._now.fenced.wait()
             if self._is_leaving:
                 return
             log.warning(events.WORKER_FENCED, pool=self._place.pool, worker=self._now.instance)
             await self._now.abandon()
+            await asyncio.sleep(renewal.pause_s(time.monotonic() - self._now.began_s))
             self._epoch = await self._begin_epoch()
 
     async def _serve(self) -> None:

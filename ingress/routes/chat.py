@@ -6,12 +6,26 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingress.generation import generate
+from ingress.openapi import examples
+from ingress.openapi.generation import generation
+from ingress.openapi.operation import Component, described
+from ingress.routes.generation import generate
+from penstock.answers.objects import ChatCompletion, ChatCompletionChunk
 from penstock.request import Api
 
 router = APIRouter()
 
 
+@described(
+    generation(
+        operation="createChatCompletion",
+        summary="Answer a conversation",
+        body=Component("ChatCompletionRequest"),
+        requests=examples.CHAT_REQUESTS,
+        whole=(ChatCompletion, examples.CHAT_ANSWER),
+        chunk=(ChatCompletionChunk, examples.CHAT_STREAM),
+    )
+)
 async def chat_completions(request: Request) -> Response:
     """Answer a conversation, streamed or whole."""
     return await generate(request, Api.CHAT)

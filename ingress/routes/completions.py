@@ -6,12 +6,26 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingress.generation import generate
+from ingress.openapi import examples
+from ingress.openapi.generation import generation
+from ingress.openapi.operation import Component, described
+from ingress.routes.generation import generate
+from penstock.answers.objects import Completion, CompletionChunk
 from penstock.request import Api
 
 router = APIRouter()
 
 
+@described(
+    generation(
+        operation="createCompletion",
+        summary="Continue a prompt",
+        body=Component("CompletionRequest"),
+        requests=examples.COMPLETION_REQUESTS,
+        whole=(Completion, examples.COMPLETION_ANSWER),
+        chunk=(CompletionChunk, examples.COMPLETION_STREAM),
+    )
+)
 async def completions(request: Request) -> Response:
     """Continue a prompt, streamed or whole."""
     return await generate(request, Api.COMPLETION)

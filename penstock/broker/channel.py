@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from penstock.broker.cluster import Cluster
-from penstock.broker.connections import Endpoint, Form
+from penstock.broker.connections import Endpoint
 from penstock.broker.dialing import Deliver, open_link
-from penstock.broker.link import Answer, Command, Link
+from penstock.broker.link import Command, Link, ReplyTaker
+from penstock.settings.kinds import RedisForm
 
 
 class Channel(Protocol):
@@ -21,7 +22,7 @@ class Channel(Protocol):
         Raises one of LOST; then each command was run, or not.
         """
 
-    def begin(self, commands: Sequence[Command], timeout_s: float, answer: Answer) -> bool:
+    def begin(self, commands: Sequence[Command], timeout_s: float, answer: ReplyTaker) -> bool:
         """Send commands without a task to wait for them; False where there is no connection to send them by."""
 
     async def close(self) -> None:
@@ -40,7 +41,7 @@ class Servers(Protocol):
 
 def servers_of(endpoint: Endpoint, connect_s: float) -> Servers:
     """What there is behind an endpoint; `connect_s` bounds each attempt to connect."""
-    if endpoint.form is Form.CLUSTER:
+    if endpoint.form is RedisForm.CLUSTER:
         return Cluster(endpoint, connect_s)
     return _OneServer(endpoint, connect_s)
 
@@ -74,7 +75,7 @@ class _LinkChannel:
             link = await self._open()
         return await link.ask(commands, timeout_s)
 
-    def begin(self, commands: Sequence[Command], timeout_s: float, answer: Answer) -> bool:
+    def begin(self, commands: Sequence[Command], timeout_s: float, answer: ReplyTaker) -> bool:
         if self._link is None or self._link.is_lost:
             return False
         self._link.send(commands, timeout_s, answer)

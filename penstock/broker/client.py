@@ -9,17 +9,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
-
 from penstock.broker.channel import Channel, servers_of
 from penstock.broker.connections import Endpoint
 from penstock.broker.error_replies import LOST
+from penstock.broker.errors import NoScriptError, OutOfMemoryError, RedisError
 from penstock.broker.keys import is_key
 from penstock.broker.link import Command, Link, raise_any
 from penstock.broker.query import Query
 from penstock.broker.script import Call, Source
-from penstock.broker.server import Server
+from penstock.broker.server import RedisServer
 from penstock.errors import BrokerDataError, BrokerFullError, BrokerUnavailableError
+from penstock.pauses import GrowingPause
 
 T = TypeVar("T")
 
@@ -42,8 +42,10 @@ class Broker:
         *,
         timeout_s: float = 1.0,
         patience_s: float = 0.0,
-        on_met: Callable[[Server], None] | None = None,
+        on_met: Callable[[RedisServer], None] | None = None,
     ) -> None:
+        #: Without a password, for logs and errors.
+        self.address = endpoint.address
         self._servers = servers_of(endpoint, timeout_s)
         self._timeout_s = timeout_s
         self._patience_s = patience_s
@@ -123,7 +125,7 @@ class Broker:
 
     async def _again(self, attempt: Callable[[], Awaitable[list[Any]]], failure: Exception) -> list[Any]:
         until = time.monotonic() + self._patience_s
-        pause_s = 0.0
+        pause, pause_s = GrowingPause(_FIRST_PAUSE_S, _LONGEST_PAUSE_S), 0.0
         while True:
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
             try:
@@ -132,7 +134,7 @@ class Broker:
                 failure = error
             if time.monotonic() >= until:
                 raise BrokerUnavailableError(f"Redis is out of reach: {failure}") from failure
-            pause_s = min(max(pause_s * 2, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+            pause_s = pause.next_s()
 
     async def _ask(self, queries: Sequence[Query[Any]]) -> list[Any]:
         replies = await self._channel.ask([query.command for query in queries], self._timeout_s)
@@ -164,7 +166,7 @@ class Broker:
         if self._flagged is None:
             (info,) = await self._channel.ask([("INFO",)], self._timeout_s)
             raise_any([info], RedisError)
-            server = Server.from_info(info)
+            server = RedisServer.from_info(info)
             is_first, self._flagged = self._flagged is None, server.knows_flags
             if is_first and self._on_met is not None:
                 self._on_met(server)

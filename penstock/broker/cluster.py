@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import RedisError
-
 from penstock.broker.connections import Endpoint, Node
 from penstock.broker.dialing import first_of, open_node
 from penstock.broker.error_replies import LOST, ElsewhereError, NotNowError
-from penstock.broker.link import Answer, Command, Link, raise_any
+from penstock.broker.errors import RedisError
+from penstock.broker.link import Command, Link, ReplyTaker, raise_any
 from penstock.broker.slots import SlotMap, slot_of
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ class ClusterChannel:
                 return replies
         raise NotNowError("The cluster is being rearranged.")
 
-    def begin(self, commands: Sequence[Command], timeout_s: float, answer: Answer) -> bool:
+    def begin(self, commands: Sequence[Command], timeout_s: float, answer: ReplyTaker) -> bool:
         """As Channel.begin; False also where the commands are for several nodes."""
         slots = self._cluster.slots
         node = _common_node(slots, commands) if slots is not None else None

@@ -10,11 +10,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from redis.exceptions import RedisError
-
-from penstock.broker.connections import Endpoint, Form, Node
+from penstock.broker.connections import Endpoint, Node
 from penstock.broker.error_replies import NotNowError
+from penstock.broker.errors import RedisError
 from penstock.broker.link import Command, Link, raise_any
+from penstock.settings.kinds import RedisForm
 
 T = TypeVar("T")
 Deliver = Callable[[Any], None]
@@ -26,7 +26,7 @@ _STAGGER_S = 0.1
 async def open_link(endpoint: Endpoint, timeout_s: float, deliver: Deliver | None = None) -> Link:
     """Connect to the one server of an endpoint, or to the master that Sentinel names. Raises OSError, RedisError."""
     async with asyncio.timeout(timeout_s):
-        if endpoint.form is not Form.SENTINEL:
+        if endpoint.form is not RedisForm.SENTINEL:
             return await open_node(endpoint, endpoint.nodes[0] if endpoint.nodes else None, timeout_s, deliver)
         link = await open_node(endpoint, await master_of(endpoint, timeout_s), timeout_s, deliver)
         try:

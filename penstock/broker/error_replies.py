@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-
 from penstock.broker.connections import Node
+from penstock.broker.errors import NoScriptError, OutOfMemoryError, RedisConnectionError, RedisError, RedisTimeoutError
 
 
 class NotNowError(RedisError):

@@ -11,7 +11,9 @@ from msgspec import Struct
 from penstock.broker.keys import keys_of
 from penstock.broker.script import Argument, Call, Script, text
 from penstock.frames import Generated, Result, decode_generated, encode_generated, encode_result
-from penstock.job import RESUME_LANE, JobClass, State, sources
+from penstock.job import RESUME_LANE, State, sources
+from penstock.job_class import JobClass
+from penstock.ledger import encode_outcome
 from penstock.request import Api
 
 _REGISTER = Script("register")
@@ -45,7 +47,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     cancel: bool
     api: Api
     body: bytes
-    is_rich: bool
+    is_engine_written: bool
     prefix: Generated
     listeners: str
     trace: str
@@ -75,7 +77,7 @@ def beat(pool: str, instance: str, state: str, fields: dict[str, Argument]) -> C
     keys = keys_of(pool)
     return Call(
         _BEAT,
-        (keys.worker(instance), keys.bell, keys.workers, keys.instances),
+        (keys.worker(instance), keys.wake_up, keys.workers, keys.instances),
         (state, name_of(instance), instance, *_flat(fields)),
         text,
     )
@@ -99,13 +101,13 @@ def _claimed(held: Sequence[Held], replies: list[list[bytes]]) -> list[Claimed |
 def _claim(held: Held, reply: list[bytes]) -> Claimed | str:
     if len(reply) == 1:
         return reply[0].decode()
-    verdict, api, body, rich, prefix, listeners, trace, job_class, created, started = reply
+    verdict, api, body, engine_written, prefix, listeners, trace, job_class, created, started = reply
     return Claimed(
         held=held,
         cancel=verdict == b"cancel",
         api=Api(api.decode()),
         body=body,
-        is_rich=bool(rich),
+        is_engine_written=bool(engine_written),
         prefix=decode_generated(prefix),
         listeners=listeners.decode(),
         trace=trace.decode(),
@@ -150,10 +152,13 @@ def finish(
     state = State(result.end.state)
     return Call(
         _FINISH,
-        (keys.job(held.job), keys.inbox(instance), keys.live, keys.worker(instance), keys.bell, keys.lane_counts),
+        (
+            *(keys.job(held.job), keys.inbox(instance), keys.live, keys.worker(instance), keys.wake_up),
+            *(keys.lane_counts, keys.ledger),
+        ),
         (
             *(held.job, held.fence, instance, state, sources(state), held.entry, encode_result(result)),
-            *("" if ttft_ms is None else ttft_ms, *notices),
+            *("" if ttft_ms is None else ttft_ms, encode_outcome(result.end), *notices),
         ),
         text,
     )
@@ -167,7 +172,7 @@ def hand_back(pool: str, instance: str, held: Held, generated: Generated, *, que
         _HAND_BACK,
         (
             *(keys.job(held.job), keys.inbox(instance), lane, keys.lane_counts, keys.lane_bytes),
-            *(keys.live, keys.worker(instance), keys.bell),
+            *(keys.live, keys.worker(instance), keys.wake_up),
         ),
         (
             *(held.job, held.fence, instance, sources(State.QUEUED), held.entry),

@@ -17,14 +17,19 @@ def ingress_channel(ingress: str) -> str:
     return f"{PREFIX}:ingress:{ingress}"
 
 
-#: The Redis type of a pool's keys, by what follows the hash tag, up to the next colon.
+def stream_key(period: int) -> str:
+    """String: what stream tokens are signed with in a period; of no pool. TTL: the period and its tokens' life."""
+    return f"{PREFIX}:stream-key:{period}"
+
+
+#: The Redis type of a pool's and a tenant's keys, by what follows the hash tag, up to the next colon.
 _TYPES = {
     "job": "hash",
     "lane": "stream",
     "lane-counts": "hash",
     "lane-bytes": "hash",
     "live": "zset",
-    "bell": "list",
+    "wake-up": "list",
     "leader": "string",
     "settings": "string",
     "epochs": "string",
@@ -35,16 +40,44 @@ _TYPES = {
     "control": "stream",
     "journal": "stream",
     "dead-letters": "stream",
+    "job-index": "zset",
+    "ledger": "stream",
+    "ledger-leader": "string",
+    "ledger-cursor": "string",
+    "usage": "hash",
+    "open-batches": "zset",
+    "batch-index": "zset",
+    "batch": "hash",
+    "batch-open": "hash",
+    "batch-ends": "list",
+    "batch-parts": "list",
+    "webhooks": "hash",
+    "deliveries": "zset",
+    "deliveries-pending": "zset",
+    "delivery": "hash",
+    "file": "hash",
+    "files": "zset",
+    "files-expiring": "zset",
 }
 
 
+#: Sorted set: tenants that have, or had, deliveries, by the ms at which the last was recorded. Never expires: it has a
+#: member per tenant. Kept by whoever records a delivery, before that; read by the sweep.
+DELIVERING_TENANTS = f"{PREFIX}:delivering-tenants"
+
+
+#: Sorted set: tenants that have, or had, files, by the ms at which the last was made. Never expires: it has a member
+#: per tenant. Kept by whoever records a file, before that; read by the sweep.
+FILING_TENANTS = f"{PREFIX}:filing-tenants"
+
+
 def is_key(word: str) -> bool:
-    """Whether a word of a command is a key of a pool."""
+    """Whether a word of a command is a key of a pool or of a tenant."""
     return word.startswith(f"{PREFIX}:{{")
 
 
 def type_of(key: str) -> str:
-    """The Redis type that a pool's key has, if anything has it."""
+    """The Redis type that a pool's or a tenant's key has, if anything has it."""
     return _TYPES[key.partition("}:")[2].partition(":")[0]]
 
 
@@ -88,9 +121,9 @@ class PoolKeys:
         return f"{self._root}:live"
 
     @cached_property
-    def bell(self) -> str:
-        """List: at most one element, which wakes the sleeping scheduler. Rung by the scripts, popped by the leader."""
-        return f"{self._root}:bell"
+    def wake_up(self) -> str:
+        """List: at most one element, which wakes the sleeping leader. Pushed by the scripts, popped by the leader."""
+        return f"{self._root}:wake-up"
 
     @cached_property
     def leader(self) -> str:
@@ -138,7 +171,102 @@ class PoolKeys:
         """Stream: jobs that lost too many workers, with the evidence; bounded by count. Reaper → command line."""
         return f"{self._root}:dead-letters"
 
+    def job_index(self, tenant: str) -> str:
+        """Sorted set: a tenant's jobs by the ms of their acceptance, bounded. TTL: the longest life of one."""
+        return f"{self._root}:job-index:{tenant}"
+
+    @cached_property
+    def ledger(self) -> str:
+        """Stream: one entry per job that ended, by the script that ended it; trimmed behind the cursor."""
+        return f"{self._root}:ledger"
+
+    @cached_property
+    def ledger_leader(self) -> str:
+        """String: token of the background process that reads the ledger. TTL: its lease."""
+        return f"{self._root}:ledger-leader"
+
+    @cached_property
+    def ledger_cursor(self) -> str:
+        """String: id of the last ledger entry that was applied. Never expires. Kept by apply_ledger."""
+        return f"{self._root}:ledger-cursor"
+
+    def usage(self, day: str) -> str:
+        """Hash: what was used on a day (UTC, YYYY-MM-DD), see penstock/usage.py. TTL: how long usage is kept."""
+        return f"{self._root}:usage:{day}"
+
+    @cached_property
+    def open_batches(self) -> str:
+        """Sorted set: batches of which something is left to do, by the ms of their creation. Ingress → background."""
+        return f"{self._root}:open-batches"
+
+    def batch_index(self, tenant: str) -> str:
+        """Sorted set: a tenant's batches by the ms of their creation, bounded. TTL: the longest life of one."""
+        return f"{self._root}:batch-index:{tenant}"
+
+    def batch(self, batch_id: str) -> str:
+        """Hash: the record of a batch, the truth. TTL: none until its end, then `keep_s`. Ingress, background."""
+        return f"{self._root}:batch:{batch_id}"
+
+    def batch_open(self, batch_id: str) -> str:
+        """Hash: a batch's jobs whose results are in no part yet → their lines. Kept by scripts, read by its owner."""
+        return f"{self._root}:batch-open:{batch_id}"
+
+    def batch_ends(self, batch_id: str) -> str:
+        """List: a batch's jobs that have ended, from the ledger; shortened when their part is recorded."""
+        return f"{self._root}:batch-ends:{batch_id}"
+
+    def batch_parts(self, batch_id: str) -> str:
+        """List: the parts of a batch's output, see penstock/batches/part.py. TTL: as the record."""
+        return f"{self._root}:batch-parts:{batch_id}"
+
     @property
     def common(self) -> tuple[str, ...]:
         """The keys that all of a pool's work goes through: without any one of them in order it does not serve."""
         return (self.lane_counts, self.lane_bytes, self.live, self.leader, self.workers, self.instances)
+
+
+@dataclass(frozen=True)
+class TenantKeys:
+    """The keys of one tenant's webhooks and files, in one slot: no pool's, for its jobs may be in several pools.
+
+    No pool's name has a slash, so that a tenant of the same name has keys of its own.
+    """
+
+    tenant: str
+
+    @property
+    def _root(self) -> str:
+        return f"{PREFIX}:{{tenant/{self.tenant}}}"
+
+    @property
+    def webhooks(self) -> str:
+        """Hash: the tenant's subscriptions by id, bounded in number. Never expires. Ingress, background."""
+        return f"{self._root}:webhooks"
+
+    @property
+    def deliveries(self) -> str:
+        """Sorted set: deliveries by the ms of their making, bounded: the log. TTL: a day longer than one is kept."""
+        return f"{self._root}:deliveries"
+
+    @property
+    def pending(self) -> str:
+        """Sorted set: pending deliveries by the ms from which on the sweep looks for them. Kept by the scripts."""
+        return f"{self._root}:deliveries-pending"
+
+    def delivery(self, delivery_id: str) -> str:
+        """Hash: a delivery with its attempts. TTL: none while pending, then as long as the log is kept."""
+        return f"{self._root}:delivery:{delivery_id}"
+
+    def file(self, file_id: str) -> str:
+        """Hash: the record of a file, the truth. Deleted with the file; for a day it then says just that."""
+        return f"{self._root}:file:{file_id}"
+
+    @property
+    def files(self) -> str:
+        """Sorted set: the tenant's files by the ms of their making. Kept by put_file and delete_file."""
+        return f"{self._root}:files"
+
+    @property
+    def files_expiring(self) -> str:
+        """Sorted set: those that expire, by when. Kept by the same scripts, read by the sweep."""
+        return f"{self._root}:files-expiring"

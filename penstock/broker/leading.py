@@ -11,6 +11,7 @@ from penstock.broker.keys import keys_of
 from penstock.broker.script import Call, Script, text
 from penstock.frames import Generated, Result, encode_generated, encode_result
 from penstock.job import RESUME_LANE, State, sources
+from penstock.ledger import encode_outcome
 
 _LEAD = Script("lead")
 _RESIGN = Script("resign")
@@ -36,7 +37,7 @@ class Leadership(Struct, frozen=True):
 def lead(pool: str, token: str, ttl_ms: int, settings: str = "{}") -> Call[Leadership]:
     """Take or renew the leadership; `settings` are what the pool's are while it is ours."""
     keys = keys_of(pool)
-    return Call(_LEAD, (keys.leader, keys.bell, keys.settings), (token, ttl_ms, settings), _leadership)
+    return Call(_LEAD, (keys.leader, keys.wake_up, keys.settings), (token, ttl_ms, settings), _leadership)
 
 
 def _leadership(reply: list[bytes]) -> Leadership:
@@ -47,7 +48,7 @@ def _leadership(reply: list[bytes]) -> Leadership:
 def resign(pool: str, token: str) -> Call[str]:
     """Give the leadership up."""
     keys = keys_of(pool)
-    return Call(_RESIGN, (keys.leader, keys.bell), (token,), text)
+    return Call(_RESIGN, (keys.leader, keys.wake_up), (token,), text)
 
 
 def assign(pool: str, token: str, job_id: str, lane: str, entry: str, instance: str) -> Call[str]:
@@ -100,13 +101,15 @@ def requeue(
         _REQUEUE,
         (
             *(keys.leader, keys.job(job_id), keys.inbox(instance), keys.lane(RESUME_LANE), keys.lane_counts),
-            *(keys.lane_bytes, keys.live, keys.worker(instance), keys.bell, keys.dead_letters),
+            *(keys.lane_bytes, keys.live, keys.worker(instance), keys.wake_up, keys.dead_letters),
+            keys.ledger,
         ),
         (
             *(token, job_id, fence, instance, sources(State.QUEUED), entry, encode_generated(prefix), RESUME_LANE),
             *(queue_timeout_ms, "spared" if loss.spared else int(loss.counted), loss.max_losses),
             *(encode_result(loss.if_cancelled), encode_result(loss.if_dead)),
             *(loss.evidence, DEAD_LETTERS_KEPT, DEAD_LETTER_TTL_MS),
+            *(encode_outcome(loss.if_cancelled.end), encode_outcome(loss.if_dead.end)),
             *(part for notice in loss.notices for part in notice),
         ),
         text,
@@ -116,7 +119,7 @@ def requeue(
 def declare_lost(pool: str, instance: str, *, beat: int | None, why: str) -> Call[str]:
     """Fence an instance whose beat stood still at `beat`, or (None) whose death is certain."""
     keys = keys_of(pool)
-    return Call(_DECLARE_LOST, (keys.worker(instance), keys.bell), ("" if beat is None else beat, why), text)
+    return Call(_DECLARE_LOST, (keys.worker(instance), keys.wake_up), ("" if beat is None else beat, why), text)
 
 
 def retire(pool: str, instance: str, name: str) -> Call[str]:

@@ -12,11 +12,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 import hiredis
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import InvalidResponse, RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from penstock.broker.error_replies import error_of
+from penstock.broker.errors import InvalidResponseError, RedisConnectionError, RedisError, RedisTimeoutError
 from penstock.broker.script import Argument
 
 Command = Sequence[Argument]
@@ -30,7 +28,7 @@ def _packed(commands: Sequence[Command]) -> bytes:
     return b"".join([_pack(tuple(command)) for command in commands])
 
 
-class Answer(Protocol):
+class ReplyTaker(Protocol):
     """Takes the replies to a batch of commands, or the error that came instead; a future is one."""
 
     def done(self) -> bool:
@@ -48,7 +46,7 @@ class _Batch:
 
     __slots__ = ("answer", "due_s", "left", "replies")
 
-    def __init__(self, answer: Answer, left: int, due_s: float) -> None:
+    def __init__(self, answer: ReplyTaker, left: int, due_s: float) -> None:
         self.answer = answer
         self.left = left
         self.due_s = due_s
@@ -64,7 +62,7 @@ class Link(asyncio.Protocol):
     def __init__(self, deliver: Callable[[Any], None] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._deliver = deliver
-        self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=error_of, notEnoughData=_NOT_YET)
+        self._reader = hiredis.Reader(protocolError=InvalidResponseError, replyError=error_of, notEnoughData=_NOT_YET)
         self._waiting: deque[_Batch] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due_s = 0.0
@@ -82,7 +80,7 @@ class Link(asyncio.Protocol):
         self.send(commands, timeout_s, answer)
         return answer
 
-    def send(self, commands: Sequence[Command], timeout_s: float, answer: Answer) -> None:
+    def send(self, commands: Sequence[Command], timeout_s: float, answer: ReplyTaker) -> None:
         """Send commands; their replies come within the time, or the connection counts as lost."""
         if self.is_lost:
             answer.set_exception(RedisConnectionError("The connection to Redis was lost."))
@@ -146,7 +144,7 @@ class Link(asyncio.Protocol):
     def _next(self) -> Any:
         try:
             return self._reader.gets()
-        except InvalidResponse as error:
+        except InvalidResponseError as error:
             self.close(RedisConnectionError(f"What came from Redis is not its protocol: {error}."))
             return _NOT_YET
 

@@ -8,14 +8,12 @@ from typing import Any
 from penstock.broker.holding import Held
 from penstock.broker.keys import keys_of
 from penstock.broker.script import Call, Script, text
-from penstock.job import State
+from penstock.job import LIVING
 
 _RESTORE = Script("restore")
 _SWEEP_LANE = Script("sweep_lane")
 _SWEEP_INBOX = Script("sweep_inbox")
 _UNLIST = Script("unlist")
-
-_NOT_ENDED = "," + "".join(f"{state}," for state in State if not state.terminal)
 
 
 def restore(pool: str, token: str, job_id: str, lane: str, entry: str) -> Call[str]:
@@ -23,7 +21,7 @@ def restore(pool: str, token: str, job_id: str, lane: str, entry: str) -> Call[s
     keys = keys_of(pool)
     return Call(
         _RESTORE,
-        (keys.leader, keys.job(job_id), keys.lane(lane), keys.lane_counts, keys.lane_bytes, keys.bell),
+        (keys.leader, keys.job(job_id), keys.lane(lane), keys.lane_counts, keys.lane_bytes, keys.wake_up),
         (token, job_id, lane, entry),
         text,
     )
@@ -48,8 +46,8 @@ def sweep_inbox(pool: str, token: str, instance: str, held: Sequence[Held]) -> C
     keys = keys_of(pool)
     return Call(
         _SWEEP_INBOX,
-        (keys.leader, keys.inbox(instance), keys.bell, keys.live, *(keys.job(one.job) for one in held)),
-        (token, instance, _NOT_ENDED, *(part for one in held for part in (one.job, one.fence, one.entry))),
+        (keys.leader, keys.inbox(instance), keys.wake_up, keys.live, *(keys.job(one.job) for one in held)),
+        (token, instance, LIVING, *(part for one in held for part in (one.job, one.fence, one.entry))),
         _dropped,
     )
 
@@ -57,7 +55,7 @@ def sweep_inbox(pool: str, token: str, instance: str, held: Sequence[Held]) -> C
 def unlist(pool: str, token: str, job_id: str) -> Call[str]:
     """Strike a job that has ended, or whose record is gone, off the live ones: "unlisted" or "stale"."""
     keys = keys_of(pool)
-    return Call(_UNLIST, (keys.leader, keys.job(job_id), keys.live), (token, job_id, _NOT_ENDED), text)
+    return Call(_UNLIST, (keys.leader, keys.job(job_id), keys.live), (token, job_id, LIVING), text)
 
 
 def _dropped(reply: Any) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from penstock.broker.error_replies import LOST
+from penstock.pauses import GrowingPause
 from penstock.telemetry import events, logs
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Subscription:
         self._connected = connected
         self._is_lost = False
         self._is_silent = False
-        self._pause_s = _FIRST_PAUSE_S
+        self._pause = GrowingPause(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -54,10 +55,9 @@ class Subscription:
                 # Without it the process is deaf: whatever it is, it is tried again.
                 if not self._is_lost:
                     unforeseen = None if isinstance(error, LOST) else error
-                    log.warning(events.REDIS_LOST, reason=str(error), exc_info=unforeseen)
+                    log.warning(events.REDIS_LOST, address=self._broker.address, why=str(error), exc_info=unforeseen)
                 self._is_lost = True
-            await asyncio.sleep(self._pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-            self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+            await asyncio.sleep(self._pause.next_s() * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
 
     async def _listen(self) -> None:
         link = await self._broker.subscriber(self._receive)
@@ -88,7 +88,7 @@ class Subscription:
 
     def _begin(self) -> None:
         if self._is_lost:
-            log.info(events.REDIS_BACK)
+            log.info(events.REDIS_BACK, address=self._broker.address)
         self._is_lost = False
-        self._pause_s = _FIRST_PAUSE_S
+        self._pause.reset()
         self._connected()

@@ -9,6 +9,7 @@ def run() -> int:
     """Run the command that the process was started with; returns its exit status."""
     standard_streams.open_missing()
     standard_streams.forgive_errors()
+    standard_streams.require_output()
     return main()
 
 

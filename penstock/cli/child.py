@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import BinaryIO
 
 from penstock.cli.options import EXIT_FAILED, EXIT_SETTINGS
 from penstock.process import die_with_parent
@@ -30,12 +31,21 @@ def next_pause_s(pause_s: float, lived_s: float) -> float:
     return min(pause_s * 2, LONGEST_PAUSE_S)
 
 
-def spawn_penstock(*args: str) -> subprocess.Popen[bytes]:
-    """Start a `penstock` command that dies with this process; call it in the main thread."""
+def spawn_penstock(
+    *args: str, environ: Mapping[str, str] | None = None, log: BinaryIO | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a `penstock` command that dies with this process; call it in the main thread.
+
+    It has this process' environment and output unless it is given others.
+    """
     tied = functools.partial(die_with_parent, signal.SIGKILL, parent_pid=os.getpid())
     return subprocess.Popen(
-        [sys.executable, "-m", "penstock.cli", *args],
+        # -P: the working directory may hold a folder `workers` of somebody's own.
+        [sys.executable, "-P", "-m", "penstock.cli", *args],
+        env=environ,
         stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
         # A Ctrl-C in the terminal reaches this process alone, which then ends its children in order.
         start_new_session=True,
         preexec_fn=tied,  # noqa: PLW1509 - one system call, no lock

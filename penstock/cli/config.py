@@ -1,37 +1,65 @@
-"""`penstock config check | engines`."""
+"""`penstock config check | engines | schema`."""
 
 from __future__ import annotations
 
-import argparse
-from typing import TYPE_CHECKING
+from functools import partial
 
-from penstock.cli import preconditions
-from penstock.cli.options import EXIT_OK, command
-from penstock.settings import load
+import typer
 
-if TYPE_CHECKING:
-    from penstock.cli.options import Commands
+from penstock.cli.commands import Command, Group
+from penstock.cli.options import ConfigOption, JsonOption, Work, chosen
 
+commands = typer.Typer(
+    cls=Group,
+    no_args_is_help=True,
+    help="Look at a configuration.",
+    epilog="""Examples:
 
-def add_to(commands: Commands) -> None:
-    """Add `config` and its parts."""
-    parts = commands.add_parser("config", help="look at a configuration").add_subparsers(metavar="PART", required=True)
-    command(parts, "check", "say whether a configuration is right, and how to mend it if not", check)
-    command(parts, "engines", "list the engines that a configuration uses", engines)
-
-
-def check(args: argparse.Namespace) -> int:
-    """Look at everything that a start would look at, and have each engine's own library look at its options."""
-    settings = load(args.config)
-    preconditions.require_redis(settings)
-    for recipe in preconditions.require_engines(settings, settings.pools):
-        recipe.inspect()
-    print(f"{args.config}: serves {', '.join(settings.models)}")
-    return EXIT_OK
+  penstock config check --config FILE
+  penstock config engines --config FILE
+  penstock config schema > penstock.schema.json
+""",
+)
 
 
-def engines(args: argparse.Namespace) -> int:
-    """One name per line."""
-    for name in sorted({pool.engine.value for pool in load(args.config).pools.values()}):
-        print(name)
-    return EXIT_OK
+@commands.command(
+    cls=Command,
+    epilog="""Examples:
+
+  penstock config check --config FILE && penstock up --config FILE
+  penstock config check --config FILE --json | jq -r '.models | keys[]'
+""",
+)
+def check(config: ConfigOption = None, *, json: JsonOption = False) -> Work:
+    """Say whether a configuration is right, and how to mend it if not."""
+    from penstock.cli import configuration
+
+    return partial(configuration.check, chosen(config), as_json=json)
+
+
+@commands.command(
+    cls=Command,
+    epilog="""Examples:
+
+  penstock config engines --config FILE | grep --line-regexp vllm
+""",
+)
+def engines(config: ConfigOption = None, *, json: JsonOption = False) -> Work:
+    """List the engines that a configuration uses."""
+    from penstock.cli import configuration
+
+    return partial(configuration.engines, chosen(config), as_json=json)
+
+
+@commands.command(
+    cls=Command,
+    epilog="""Examples:
+
+  penstock config schema > penstock.schema.json
+""",
+)
+def schema() -> Work:
+    """Print the JSON Schema of the configuration file, for editors."""
+    from penstock.cli import configuration
+
+    return configuration.schema

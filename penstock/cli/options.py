@@ -1,30 +1,39 @@
-"""What commands share: the configuration option and the exit statuses."""
+"""What commands share: their options, what they come to, and the exit statuses."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from penstock.settings import DEFAULT_FILE
-
-if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
+import typer
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 #: Wrong settings or usage: starting the process again will not help.
 EXIT_SETTINGS = 2
+#: A batch was run, and some of its lines have no answer.
+EXIT_LINES_FAILED = 3
+
+#: What a command does, returning the exit status. It is done outside typer, which would end a program without a
+#: word where a pipe of its broke.
+Work = Callable[[], int]
+
+ConfigOption = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="The configuration: a file, or demo or simulated.",
+        show_default="demo",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.", show_default="off")]
 
 
-def command(
-    commands: Commands, name: str, summary: str, run: Callable[[argparse.Namespace], int]
-) -> argparse.ArgumentParser:
-    """Add a command that takes --config."""
-    parser = commands.add_parser(name, help=summary, description=summary)
-    parser.add_argument(
-        "--config", type=Path, default=DEFAULT_FILE, metavar="FILE", help="configuration (default: the demo model)"
-    )
-    parser.set_defaults(run=run)
-    return parser
+def chosen(config: str | None) -> Path:
+    """The configuration's file; the demo model's where none is named."""
+    from penstock.settings import DEFAULT_FILE
+    from penstock.settings.builtin import configuration
+
+    return DEFAULT_FILE if config is None else configuration(config)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.cli.child import Child, spawn_penstock
-from penstock.errors import BrokerUnavailableError
 
 if TYPE_CHECKING:
     from penstock.settings import Settings
@@ -23,25 +22,27 @@ _LAST_BYTES_S = 1.0
 
 
 class Stack:
-    """Redis (if embedded), one ingress, one scheduler, and a worker host per pool."""
+    """Redis (if embedded), one ingress, one scheduler, one background process, and a worker host per pool."""
 
     def __init__(self, settings: Settings, config: Path) -> None:
         self._server = EmbeddedRedis(settings.redis) if settings.redis.is_embedded else None
         self._redis = [Child("redis", self._server.spawn)] if self._server else []
         self._ingress = _role(config, "ingress")
         self._scheduler = _role(config, "scheduler")
+        self._background = _role(config, "background")
         self._workers = [_role(config, "worker", "--pool", pool) for pool in settings.pools]
         self._drain_grace_s = max(pool.drain_grace_s for pool in settings.pools.values())
 
     async def run(self) -> int:
         """Start everything; returns when a child ended for good, which none should, with its exit status.
 
-        Raises SettingsError where the data folder is in use, BrokerUnavailableError where the server does not come up.
+        Raises SettingsError where the data folder is in use or cannot be read, BrokerUnavailableError where the server
+        does not come up.
         """
         lives = [child.start() for child in self._redis]
         if self._server is not None:
             await _serving(self._server, lives[0])
-        lives += [child.start() for child in (self._ingress, self._scheduler, *self._workers)]
+        lives += [child.start() for child in (self._ingress, self._scheduler, self._background, *self._workers)]
         done, _ = await asyncio.wait(lives, return_when=asyncio.FIRST_COMPLETED)
         return done.pop().result()
 
@@ -52,13 +53,14 @@ class Stack:
         if not await self._ingress.gone(_LAST_BYTES_S):
             # Its streams have nobody left to feed them: the second SIGTERM closes them.
             await self._ingress.stop(_GOODBYE_S)
-        await self._scheduler.stop(_GOODBYE_S)
+        # What ended until now is accounted for before it goes.
+        await asyncio.gather(self._scheduler.stop(_GOODBYE_S), self._background.stop(_GOODBYE_S))
         for redis in self._redis:
             await redis.stop(_GOODBYE_S)
 
     def kill(self) -> None:
         """End everything at once; Redis still gets to write what it has."""
-        for child in (self._ingress, self._scheduler, *self._workers):
+        for child in (self._ingress, self._scheduler, self._background, *self._workers):
             child.signal(signal.SIGKILL)
         for redis in self._redis:
             redis.signal(signal.SIGTERM)
@@ -76,7 +78,7 @@ async def _serving(server: EmbeddedRedis, life: asyncio.Task[int]) -> None:
         if life.done():
             life.result()
         if server.pid is None:
-            raise BrokerUnavailableError(f"The embedded Redis did not start:\n{server.log_tail()}")
+            raise server.failure()
         # Asked last: on a folder in use, the server that answers is another's.
         if server.is_ready():
             return

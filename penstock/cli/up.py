@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import math
@@ -11,17 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.cli import preconditions, standard_streams
-from penstock.cli.options import EXIT_OK, command
+from penstock.cli.options import EXIT_OK
+from penstock.cli.printable import printable
 from penstock.cli.stack import Stack
 from penstock.errors import SettingsError
 from penstock.process import stop_signals
-from penstock.settings import load
 from penstock.telemetry import logs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from penstock.cli.options import Commands
     from penstock.settings import IngressSettings, Settings
 
 _POLL_S = 0.1
@@ -29,20 +27,14 @@ _POLL_S = 0.1
 _ONE_SIGNAL_S = 1.0
 
 
-def add_to(commands: Commands) -> None:
-    """Add `up`."""
-    command(commands, "up", "start everything on this machine; Ctrl-C ends it, twice ends it at once", run)
-
-
-def run(args: argparse.Namespace) -> int:
+def run(config: Path) -> int:
     """Check everything that can be checked beforehand, then serve."""
-    settings = load(args.config)
-    preconditions.require_redis(settings)
-    preconditions.require_engines(settings, settings.pools)
+    settings = preconditions.loaded(config)
+    preconditions.require_startable(settings)
     _require_free(settings.ingress)
     standard_streams.forgive_output()
     logs.configure(settings.telemetry, "up")
-    return asyncio.run(serve(settings, args.config.absolute()))
+    return asyncio.run(serve(settings, config.absolute()))
 
 
 async def serve(settings: Settings, config: Path) -> int:
@@ -98,9 +90,9 @@ def greeting(settings: Settings, failing: Mapping[str, str]) -> str:
         "stream": True,
         "messages": [{"role": "user", "content": "What is Penstock?"}],
     }
-    key = """ -H "authorization: Bearer $PENSTOCK_KEY\"""" if settings.ingress.api_keys else ""
+    key = """ -H "authorization: Bearer $PENSTOCK_API_KEY\"""" if settings.ingress.api_keys else ""
     curl = f"curl -N {url}/v1/chat/completions -H 'content-type: application/json'{key} -d '{json.dumps(body)}'"
-    others = "".join(f"\nNot served: {model} ({reason}).\n" for model, reason in failing.items())
+    others = "".join(f"\nNot served: {model} ({printable(reason)}).\n" for model, reason in failing.items())
     return f"\nPenstock is ready on {url} (models: {', '.join(served)}). Try:\n\n  {curl}\n{others}"
 
 

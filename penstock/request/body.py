@@ -92,6 +92,9 @@ class Body(Struct, kw_only=True):
     model: str
     stream: bool | None = None
     stream_options: StreamOptions | None = None
+    service_tier: Literal["auto", "default", "flex", "priority", "scale"] | None = None
+    #: false: nothing of the request or its answer is kept for later.
+    store: bool | None = None
     n: Annotated[int, Meta(ge=1, le=MAX_CHOICES)] | None = None
     stop: str | list[str] | None = None
     stop_token_ids: Annotated[list[TokenId], Meta(max_length=MAX_STOP_TOKENS)] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -27,13 +27,18 @@ from penstock.request.wrong import wrong
 
 def check(body: ChatBody | CompletionBody) -> None:
     """Raise InvalidRequestError naming the field."""
-    _check_stops(body)
-    _check_bad_words(body)
+    # Most bodies have few of the fields, and each call costs.
+    if body.stop is not None:
+        _check_stops(body)
+    if body.bad_words:
+        _check_bad_words(body)
     if body.stream_options is not None and not body.stream:
         raise wrong("stream_options", "needs stream to be true")
-    _check_bias(body)
+    if body.logit_bias:
+        _check_bias(body.logit_bias)
     check_formats(body)
-    _check_prompt_logprobs(body)
+    if body.prompt_logprobs:
+        _check_prompt_logprobs(body)
     if isinstance(body, ChatBody):
         _check_chat(body)
     else:
@@ -84,8 +89,10 @@ def _check_limits(body: ChatBody | CompletionBody) -> None:
 
 def _check_chat(body: ChatBody) -> None:
     check_messages(body.messages)
-    check_tools(body)
-    _check_template_values(body.chat_template_kwargs)
+    if body.tools or body.tool_choice is not None:
+        check_tools(body)
+    if body.chat_template_kwargs:
+        _check_template_values(body.chat_template_kwargs)
     if body.top_logprobs and not body.logprobs:
         raise wrong("top_logprobs", "needs logprobs to be true")
 
@@ -142,12 +149,11 @@ def _held(container: Any) -> Iterable[Any]:
 
 
 def _check_prompt_logprobs(body: Body) -> None:
-    if body.stream and body.prompt_logprobs:
+    if body.stream:
         raise wrong("prompt_logprobs", "comes with a whole answer only: leave stream out")
 
 
-def _check_bias(body: Body) -> None:
-    bias = body.logit_bias or {}
+def _check_bias(bias: Mapping[str, float]) -> None:
     if len(bias) > MAX_LOGIT_BIAS:
         raise wrong("logit_bias", f"has at most {MAX_LOGIT_BIAS} entries, got {len(bias)}")
     other = next((token for token in bias if not _is_id(token)), None)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from penstock.errors import InvalidRequestError
+from penstock.json_body import json_fault
 
 #: Of vLLM and OpenAI: name -> the values beside null that change nothing.
 REFUSED: dict[str, tuple[Any, ...]] = {
@@ -58,16 +59,14 @@ HARMLESS = frozenset(
         "return_token_offsets",
         "routed_experts_prompt_start",
         "safety_identifier",
-        "service_tier",
         "session_id",
         "spaces_between_special_tokens",
-        "store",
         "stream_interval",
         "user",
     }
 )
 #: What to do instead, where there is something.
-_INSTEAD = {
+INSTEAD = {
     "chat_template": "the operator sets the template of a pool (`options.chat_template`)",
     "function_call": "use tool_choice",
     "functions": "use tools",
@@ -80,10 +79,27 @@ _INSTEAD = {
 }
 
 
-def check_foreign(fields: Mapping[str, Raw]) -> None:
+def check_foreign(
+    fields: Mapping[str, Raw],
+    refused: Mapping[str, tuple[Any, ...]] = REFUSED,
+    instead_of: Mapping[str, str] = INSTEAD,
+) -> None:
     """Raise InvalidRequestError for a field that would have to be obeyed."""
-    for name in REFUSED.keys() & fields.keys():
-        value = msgspec.json.decode(fields[name])
-        if value is not None and value not in REFUSED[name]:
-            instead = f": {_INSTEAD[name]}" if name in _INSTEAD else ""
+    for name in refused.keys() & fields.keys():
+        value = _decoded(fields[name])
+        if value is not None and not any(_is_same(value, harmless) for harmless in refused[name]):
+            instead = f": {instead_of[name]}" if name in instead_of else ""
             raise InvalidRequestError(f"{name} is not offered here{instead}.", param=name)
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    """As JSON has it, where false is no 0."""
+    return bool(value == other) and isinstance(value, bool) is isinstance(other, bool)
+
+
+def _decoded(raw: Raw) -> Any:
+    """A field that no type has looked at yet. Raises InvalidRequestError."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise json_fault(bytes(raw), error) from None

@@ -9,9 +9,9 @@ from penstock.request.expressions import check_expression
 from penstock.request.schema import check_schema
 from penstock.request.wrong import wrong
 
-_MAX_CHOICES = 1000
+MAX_CHOICES = 1000
 #: Of all choices together, or of a grammar.
-_MAX_CHARACTERS = 60_000
+MAX_CHARACTERS = 60_000
 
 
 def check_formats(body: Body) -> None:
@@ -38,12 +38,12 @@ def _check_structured(wanted: StructuredOutputs) -> None:
     given = [name for name in wanted.__struct_fields__ if getattr(wanted, name) is not None]
     if len(given) != 1:
         raise wrong("structured_outputs", f"takes one of {', '.join(wanted.__struct_fields__)}, got {len(given)}")
-    if wanted.choice is not None and not (0 < len(wanted.choice) <= _MAX_CHOICES and all(wanted.choice)):
-        raise wrong("structured_outputs", f"needs 1 to {_MAX_CHOICES} choices, none of them empty")
-    if sum(map(len, wanted.choice or ())) > _MAX_CHARACTERS:
-        raise wrong("structured_outputs", f"has choices of more than {_MAX_CHARACTERS} characters together")
-    if len(wanted.grammar or "") > _MAX_CHARACTERS:
-        raise wrong("structured_outputs", f"has a grammar of more than {_MAX_CHARACTERS} characters")
+    if wanted.choice is not None and not (0 < len(wanted.choice) <= MAX_CHOICES and all(wanted.choice)):
+        raise wrong("structured_outputs", f"needs 1 to {MAX_CHOICES} choices, none of them empty")
+    if sum(map(len, wanted.choice or ())) > MAX_CHARACTERS:
+        raise wrong("structured_outputs", f"has choices of more than {MAX_CHARACTERS} characters together")
+    if len(wanted.grammar or "") > MAX_CHARACTERS:
+        raise wrong("structured_outputs", f"has a grammar of more than {MAX_CHARACTERS} characters")
     if wanted.json_object is False:
         raise wrong("structured_outputs", "has json_object true, or leaves it out")
     if "" in (wanted.regex, wanted.grammar):

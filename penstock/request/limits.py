@@ -17,6 +17,8 @@ MAX_VALUES = 1 << 20
 # Its fields.
 
 MAX_MESSAGES = 4096
+#: Of a request to `/v1/responses`; several may become one message.
+MAX_INPUT_ITEMS = 4096
 #: Of all messages together, and so of one.
 MAX_CONTENT_PARTS = 8192
 #: Of all messages together.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock.chat_messages import is_plain, prepared
 from penstock.errors import InvalidRequestError
 from penstock.request.limits import MAX_CONTENT_PARTS, MAX_TOOL_CALLS
 from penstock.request.size import check_arguments
+from penstock.text.chat.messages import is_plain, prepared
 
 #: An answer of the model's may be all tool calls.
 _MAY_BE_EMPTY = "assistant"
@@ -15,6 +15,8 @@ _MAY_BE_EMPTY = "assistant"
 
 def check_messages(messages: list[dict[str, Any]]) -> None:
     """Raise InvalidRequestError unless each message has a role, and content and calls of a form there is."""
+    if all(map(is_plain, messages)) and all(type(one["role"]) is str and one["role"] for one in messages):
+        return
     _check_counts(messages)
     for index, message in enumerate(messages):
         role = message.get("role")

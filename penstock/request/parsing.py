@@ -24,20 +24,23 @@ def parse(api: Api, raw: bytes) -> ChatBody | CompletionBody:
 
 
 def parse_noting(api: Api, raw: bytes) -> tuple[ChatBody | CompletionBody, list[str]]:
-    """The same, and the names in the body that mean nothing to anybody, in the client's order."""
+    """Decode and check a body; returns it with the names of fields that have no effect, in the client's order."""
     check_size(raw)
     body = read(api, raw)
-    known = _FIELDS[api]
-    foreign = {name: value for name, value in _by_name.decode(raw).items() if name not in known}
+    sent, known = _by_name.decode(raw), _FIELDS[api]
+    if sent.keys() <= known:
+        check(body)
+        return body, []
+    foreign = {name: value for name, value in sent.items() if name not in known}
     check_foreign(foreign)
     check(body)
     return body, [name for name in foreign if name not in HARMLESS and name not in REFUSED]
 
 
 def read(api: Api, raw: bytes) -> ChatBody | CompletionBody:
-    """Decode a body that was checked when its job was made. Raises InvalidRequestError naming the field."""
+    """Decode a body without checking its values. Raises InvalidRequestError naming the field."""
     body = decode_body(raw, _DECODERS[api])
     if isinstance(body, CompletionBody) and isinstance(body.prompt, list) and not are_ids(body.prompt):
-        # Its type says nothing of the numbers in it.
+        # msgspec checks no numbers in a list of any values: make integral floats integers.
         body.prompt = integral(body.prompt)
     return body

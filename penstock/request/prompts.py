@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.conversation import Conversation, template_variables
 from penstock.errors import ContextLengthError
 from penstock.request.body import Body, ChatBody, CompletionBody
+from penstock.text.chat.conversation import Conversation, template_variables
 
 #: Where a prompt is cut unless the request says otherwise: its end matters most.
 _SIDE = "left"

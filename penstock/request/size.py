@@ -8,16 +8,20 @@ from collections.abc import Sequence
 from penstock.errors import InvalidRequestError
 from penstock.request.limits import MAX_ARGUMENT_VALUES, MAX_CONTAINERS, MAX_STRINGS, MAX_VALUES
 
-#: Less cannot hold too much.
 _SMALL_BYTES = 2 * MAX_CONTAINERS
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _STRUCTURE = b"[{,"
 _OTHERS = bytes(byte for byte in range(256) if byte not in _STRUCTURE)
 
 
+def is_small(raw: bytes) -> bool:
+    """Whether it is too short to hold too many values."""
+    return len(raw) <= _SMALL_BYTES
+
+
 def check_size(raw: bytes) -> None:
     """Raise InvalidRequestError for a body of too many values."""
-    if len(raw) <= _SMALL_BYTES:
+    if is_small(raw):
         return
     # An escaped quote ends no string. One after an escaped backslash does: half of the strings may go unseen.
     if (raw.count(b'"') - raw.count(b'\\"')) // 2 > MAX_STRINGS:

@@ -10,7 +10,7 @@ from penstock.request.body import ChatBody, Tool
 from penstock.request.schema import check_schema
 from penstock.request.schema_bounds import SchemaBounds
 
-_CHOICES = ("none", "auto", "required")
+CHOICES = ("none", "auto", "required")
 
 
 def check_tools(body: ChatBody) -> None:
@@ -21,7 +21,7 @@ def check_tools(body: ChatBody) -> None:
     choice = body.tool_choice
     if choice in (None, "none"):
         return
-    if isinstance(choice, str) and choice not in _CHOICES:
+    if isinstance(choice, str) and choice not in CHOICES:
         raise InvalidRequestError(
             f"tool_choice is none, auto, required or a named function, got {choice[:40]!r}.", param="tool_choice"
         )
@@ -40,7 +40,7 @@ def _checked(sent: dict[str, object], index: int, bounds: SchemaBounds) -> Tool:
     try:
         tool = msgspec.convert(sent, Tool)
     except msgspec.ValidationError as error:
-        fault = field_fault(error)
+        fault = field_fault(error, Tool)
         param = f"{where}.{fault.param}" if fault.param else where
         raise InvalidRequestError(f"In {where}: {fault.message}", param=param) from None
     if tool.function.parameters is not None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 
-from penstock.errors import SettingsError
+from penstock.settings.fault import Fault, dotted, shown
 
 PREFIX = "PENSTOCK__"
 
@@ -17,24 +17,28 @@ def variable(path: str) -> str:
     return PREFIX + path.partition("[")[0].replace(".", "__").upper()
 
 
-def overlay(tree: dict[str, Any], environ: Mapping[str, str]) -> None:
-    """Write the environment's overrides into `tree`."""
+def overlay(tree: dict[str, Any], environ: Mapping[str, str]) -> Iterator[Fault]:
+    """Write the environment's overrides into `tree`; tells of those that cannot be written."""
     for name, text in sorted(environ.items()):
         if name.startswith(PREFIX):
-            _put(tree, name.removeprefix(PREFIX).lower().split("__"), _value(name, text), name)
+            keys = name.removeprefix(PREFIX).lower().split("__")
+            try:
+                value = yaml.safe_load(text)
+            except yaml.YAMLError as error:
+                why = error.problem if isinstance(error, yaml.MarkedYAMLError) else "a character cannot be read"
+                yield Fault(
+                    tuple(keys), f"{name}: {shown(text)} is not a valid YAML value: {why}; mend it, or unset it."
+                )
+            else:
+                yield from _put(tree, keys, value, name)
 
 
-def _put(tree: dict[str, Any], keys: list[str], value: object, name: str) -> None:
+def _put(tree: dict[str, Any], keys: list[str], value: object, name: str) -> Iterator[Fault]:
     for depth, key in enumerate(keys[:-1], start=1):
         branch = tree.setdefault(key, {})
         if not isinstance(branch, dict):
-            raise SettingsError(f"{name}: {'.'.join(keys[:depth])} is a value and has no settings inside; unset it.")
+            place = tuple(keys[:depth])
+            yield Fault(place, f"{name}: {dotted(place)} is a value and has no settings inside; unset it.")
+            return
         tree = branch
     tree[keys[-1]] = value
-
-
-def _value(name: str, text: str) -> object:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{name}: {text!r} is not a valid YAML value: {error}") from None

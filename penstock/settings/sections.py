@@ -1,88 +1,80 @@
-"""Every setting, its unit, its range and its default."""
+"""Every setting: its kind, its default, and what it does."""
 
 from __future__ import annotations
 
-import enum
 import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
 from urllib.parse import quote
 
-from msgspec import Meta, Struct, field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-# Each description completes the sentence "expected …" of an error.
-Seconds = Annotated[float, Meta(gt=0, description="a number of seconds above 0")]
-Count = Annotated[int, Meta(ge=1, description="a whole number of at least 1")]
-#: 0 sets no limit.
-OptionalCount = Annotated[int, Meta(ge=0, description="a whole number, 0 for no limit")]
-Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
-#: 0 switches the listener off.
-OptionalPort = Annotated[int, Meta(ge=0, le=65535, description="a port from 1 to 65535, or 0 for none")]
-#: No dash: a job id is `<pool>-<hex>`, and the pool is what stands before the dash.
-PoolName = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z0-9][a-z0-9._]*$",
-        description="lower-case letters, digits, dots and underscores, a letter or digit first",
-    ),
-]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="64 hexadecimal digits, lower case")]
-NonEmpty = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
+from penstock.settings.kinds import (
+    ByteCount,
+    Count,
+    Engine,
+    Flag,
+    Folder,
+    Format,
+    Fsync,
+    FsyncPolicy,
+    Level,
+    LogFormat,
+    LogLevel,
+    NonEmpty,
+    OptionalMebibytes,
+    OptionalPort,
+    OptionalRedisUrl,
+    Options,
+    PoolName,
+    Port,
+    RedisUrl,
+    Seconds,
+    SecondsList,
+    Secret,
+    SecretOptions,
+    Sha256,
+    StorageUrl,
+    Texts,
+)
 
 EMBEDDED = "embedded"
 #: The kernel's limit for the path of a unix socket, less its final NUL.
 SOCKET_PATH_BYTES = 107
 
 
-class EngineName(enum.StrEnum):
-    """The engines a pool can run."""
-
-    VLLM = "vllm"
-    SIMULATED = "simulated"
-
-
-class Fsync(enum.StrEnum):
-    """When the embedded Redis forces its append-only file to disk."""
-
-    EVERYSEC = "everysec"
-    ALWAYS = "always"
-
-
-class LogFormat(enum.StrEnum):
-    """One JSON object per line, or lines for people."""
-
-    JSON = "json"
-    CONSOLE = "console"
-
-
-class LogLevel(enum.StrEnum):
-    """The least severe events that are written."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Section(BaseModel):
     """A frozen part of the configuration that knows its fields."""
 
+    # The validator of the whole configuration has those of its sections inside; alone they are seldom needed.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-class RedisSettings(Section, frozen=True):
+
+class RedisSettings(Section):
     """Where the durable state lives."""
 
-    #: embedded, redis://, unix://, redis+sentinel://host,host/name, redis+cluster://host:port,host (TLS: rediss).
-    url: NonEmpty = EMBEDDED
-    #: The folder of the embedded server's files and socket; relative to the working directory.
-    data_dir: Path = Path("data")
-    #: Embedded server only: `always` loses nothing to a power cut, `everysec` at most one second.
-    appendfsync: Fsync = Fsync.EVERYSEC
-    #: Embedded server only: above it new work is refused; 0 sets no limit.
-    maxmemory_mb: OptionalCount = 0
-    #: The longest a command may take before Redis counts as gone.
-    command_timeout_s: Seconds = 1.0
+    url: RedisUrl = Field(
+        default=EMBEDDED,
+        repr=False,
+        description="embedded, redis://, unix://, redis+sentinel://host,host/name, redis+cluster://host:port,host "
+        "(TLS: rediss).",
+    )
+    data_dir: Folder = Field(
+        default=Path("data"),
+        description="The folder of the embedded server's files and socket; relative to the working folder.",
+    )
+    appendfsync: FsyncPolicy = Field(
+        default=Fsync.EVERYSEC,
+        description="Embedded server only: `always` loses nothing to a power cut, `everysec` at most one second.",
+    )
+    maxmemory_mb: OptionalMebibytes = Field(
+        default=0, description="Embedded server only: above it new work is refused; 0 sets no limit."
+    )
+    command_timeout_s: Seconds = Field(
+        default=1.0, description="The longest a command may take before Redis counts as gone."
+    )
 
     @property
     def is_embedded(self) -> bool:
@@ -104,98 +96,98 @@ class RedisSettings(Section, frozen=True):
         return Path(tempfile.gettempdir()) / f"penstock-{digest}.sock"
 
 
-class ApiKey(Section, frozen=True):
+class ApiKey(Section):
     """One client's key, of which only the hash is kept."""
 
-    #: For logs: which key it was.
-    name: NonEmpty
-    #: Whose lanes and limits the key's requests count against.
-    tenant: PoolName
-    #: SHA-256 of the key in hexadecimal, lower case.
-    sha256: Sha256
+    name: NonEmpty = Field(description="For logs: which key it was.")
+    tenant: PoolName = Field(description="Whose lanes and limits the key's requests count against.")
+    sha256: Sha256 = Field(repr=False, description="SHA-256 of the key in hexadecimal, lower case.")
 
 
-class IngressSettings(Section, frozen=True):
+class IngressSettings(Section):
     """The HTTP side."""
 
-    #: The address to listen on.
-    host: NonEmpty = "127.0.0.1"
-    #: The port to listen on.
-    port: Port = 8000
-    #: Processes that share the port.
-    processes: Count = 1
-    #: The longest request body; above it a 413.
-    max_body_bytes: Count = 4 << 20
-    #: The longest request head, and as much again of trailers and chunk extensions; above it a 431.
-    max_header_bytes: Count = 64 << 10
-    #: The longest a client may take to send its headers.
-    header_timeout_s: Seconds = 10.0
-    #: The longest a client may take to send its body.
-    body_timeout_s: Seconds = 30.0
-    #: Unsent bytes of one stream before its reader is cut off as too slow.
-    stream_buffer_bytes: Count = 256 << 10
-    #: The longest a submit may wait for Redis before the client gets a 503.
-    submit_timeout_s: Seconds = 2.0
-    #: A stream without a token sends its head after this long: errors are plain responses before, events after it.
-    stream_head_after_s: Seconds = 10.0
-    #: A stream that is silent for this long sends a comment, so that nobody between takes it for dead.
-    ping_s: Seconds = 15.0
-    #: How long open streams may go on after SIGTERM.
-    drain_grace_s: Seconds = 25.0
-    #: Origins a browser may call from; none by default.
-    cors_origins: tuple[str, ...] = ()
-    #: Names that requests may ask for besides localhost; without any, a listener that needs a key takes every name.
-    allowed_hosts: tuple[str, ...] = ()
-    #: Without any, only a loopback host is allowed.
-    api_keys: tuple[ApiKey, ...] = ()
+    host: NonEmpty = Field(default="127.0.0.1", description="The address to listen on.")
+    port: Port = Field(default=8000, description="The port to listen on.")
+    processes: Count = Field(default=1, description="Processes that share the port.")
+    max_body_bytes: ByteCount = Field(default=4 << 20, description="The longest request body; above it a 413.")
+    max_header_bytes: ByteCount = Field(
+        default=64 << 10,
+        description="The longest request head, and as much again of trailers and chunk extensions; above it a 431.",
+    )
+    header_timeout_s: Seconds = Field(default=10.0, description="The longest a client may take to send its headers.")
+    body_timeout_s: Seconds = Field(default=30.0, description="The longest a client may take to send its body.")
+    stream_buffer_bytes: ByteCount = Field(
+        default=256 << 10, description="Unsent bytes of one stream before its reader is cut off as too slow."
+    )
+    submit_timeout_s: Seconds = Field(
+        default=2.0, description="The longest a submit may wait for Redis before the client gets a 503."
+    )
+    stream_head_after_s: Seconds = Field(
+        default=10.0,
+        description="A stream without a token sends its head after this long: errors are plain responses before, "
+        "events after it.",
+    )
+    ping_s: Seconds = Field(
+        default=15.0,
+        description="A stream that is silent for this long sends a comment, so that nobody between takes it for dead.",
+    )
+    drain_grace_s: Seconds = Field(default=25.0, description="How long open streams may go on after SIGTERM.")
+    cors_origins: Texts = Field(default=(), description="Origins a browser may call from; none by default.")
+    allowed_hosts: Texts = Field(
+        default=(),
+        description="Names that requests may ask for besides localhost; without any, a listener that needs a key "
+        "takes every name.",
+    )
+    api_keys: tuple[ApiKey, ...] = Field(default=(), description="Without any, only a loopback host is allowed.")
 
 
-class ModelSettings(Section, frozen=True):
+class ModelSettings(Section):
     """A name that clients ask for."""
 
-    #: The pool that serves it.
-    pool: PoolName
+    pool: PoolName = Field(description="The pool that serves it.")
 
 
-class PoolSettings(Section, frozen=True):
+class PoolSettings(Section):
     """Identical workers for one model, with their own lanes."""
 
-    #: vllm or simulated.
-    engine: EngineName
-    #: The model's folder; relative to the configuration file. The simulated engine needs none.
-    model: Path | None = None
-    #: Worker processes, each with an engine of its own.
-    workers: Count = 1
-    #: Generations one worker runs side by side.
-    slots: Count = 64
-    #: The engine's own settings, checked by the engine.
-    options: dict[str, Any] = field(default_factory=dict)
-    #: Waiting jobs of one lane before the next is refused.
-    lane_max_jobs: Count = 1000
-    #: Waiting bytes of one lane before the next job is refused.
-    lane_max_bytes: Count = 64 << 20
-    #: The longest a job may wait for a worker.
-    queue_timeout_s: Seconds = 60.0
-    #: The longest a job may run on one worker.
-    run_timeout_s: Seconds = 600.0
-    #: How long a finished job and its events can be read.
-    result_ttl_s: Seconds = 3600.0
-    #: Workers a job may lose before it is dead-lettered.
-    max_losses: Count = 3
-    #: A worker silent for this long is lost.
-    lease_ttl_s: Seconds = 5.0
-    #: How often a worker renews its lease.
-    heartbeat_s: Seconds = 0.5
-    #: A worker whose event loop stands still for this long is lost, although its machine is not.
-    worker_stall_s: Seconds = 10.0
-    #: An engine that has work and makes nothing for this long is given up.
-    engine_stall_s: Seconds = 30.0
-    #: How long a worker finishes what it has after SIGTERM before it hands back the rest.
-    drain_grace_s: Seconds = 20.0
-    #: Whether a worker generates something before it counts as ready.
-    warmup: bool = True
-    #: Whether a request is refused at once while no worker starts, instead of waiting for one that may.
-    refuse_when_failing: bool = True
+    engine: Engine = Field(description="What generates: vLLM, or a simulation that needs no model.")
+    model: Folder | None = Field(
+        default=None,
+        description="The model's folder; relative to the configuration file. The simulated engine needs none.",
+    )
+    workers: Count = Field(default=1, description="Worker processes, each with an engine of its own.")
+    slots: Count = Field(default=64, description="Generations one worker runs side by side.")
+    options: Options = Field(default={}, description="The engine's own settings, checked by the engine.")
+    lane_max_jobs: Count = Field(default=1000, description="Waiting jobs of one lane before the next is refused.")
+    lane_max_bytes: ByteCount = Field(
+        default=64 << 20, description="Waiting bytes of one lane before the next job is refused."
+    )
+    queue_timeout_s: Seconds = Field(default=60.0, description="The longest a job may wait for a worker.")
+    run_timeout_s: Seconds = Field(default=600.0, description="The longest a job may run on one worker.")
+    result_ttl_s: Seconds = Field(default=3600.0, description="How long a finished job and its events can be read.")
+    unstored_ttl_s: Seconds = Field(
+        default=60.0,
+        description="The same for a request with `store: false` whose client may have lost its connection.",
+    )
+    max_losses: Count = Field(default=3, description="Workers a job may lose before it is dead-lettered.")
+    lease_ttl_s: Seconds = Field(default=5.0, description="A worker silent for this long is lost.")
+    heartbeat_s: Seconds = Field(default=0.5, description="How often a worker renews its lease.")
+    worker_stall_s: Seconds = Field(
+        default=10.0,
+        description="A worker whose event loop is blocked for this long is lost, even while its lease is renewed.",
+    )
+    engine_stall_s: Seconds = Field(
+        default=30.0, description="An engine that has work and makes nothing for this long is given up."
+    )
+    drain_grace_s: Seconds = Field(
+        default=20.0, description="How long a worker finishes what it has after SIGTERM before it hands back the rest."
+    )
+    warmup: Flag = Field(default=True, description="Whether a worker generates something before it counts as ready.")
+    refuse_when_failing: Flag = Field(
+        default=True,
+        description="Whether a request is refused at once while no worker starts, instead of waiting for one that may.",
+    )
 
     @property
     def separates_reasoning(self) -> bool:
@@ -208,53 +200,212 @@ class PoolSettings(Section, frozen=True):
         return bool(self.options.get("tool_parser"))
 
 
-class SchedulerSettings(Section, frozen=True):
+class SchedulerSettings(Section):
     """The leader of each pool."""
 
-    #: A leader silent for this long is replaced.
-    leader_ttl_s: Seconds = 1.5
-    #: The longest the leader sleeps when nothing wakes it.
-    tick_s: Seconds = 0.5
-    #: How often all records are compared with all streams.
-    reconcile_s: Seconds = 5.0
+    leader_ttl_s: Seconds = Field(default=1.5, description="A leader silent for this long is replaced.")
+    tick_s: Seconds = Field(default=0.5, description="The longest the leader sleeps when nothing wakes it.")
+    reconcile_s: Seconds = Field(default=5.0, description="How often all records are compared with all streams.")
 
 
-class TelemetrySettings(Section, frozen=True):
+class JobSettings(Section):
+    """Jobs that their clients come back for."""
+
+    deadline_s: Seconds = Field(
+        default=3600.0,
+        description="The longest a job of `/v1/jobs` or a background response may wait for a worker, where its request "
+        "sets no `deadline_s`.",
+    )
+
+
+class StreamSettings(Section):
+    """Addresses of a job's events that a web page opens without an API key."""
+
+    token_ttl_s: Seconds = Field(
+        default=300.0,
+        description="How long a stream's address can be opened; a request for one may set a shorter `ttl_s`.",
+    )
+    key_rotation_s: Seconds = Field(
+        default=86400.0,
+        description="How often the ingresses sign with a new key, which they keep in Redis; one that is configured "
+        "is not replaced.",
+    )
+    signing_key: Secret | None = Field(
+        default=None,
+        repr=False,
+        description="The key that tokens are signed with, the same for every ingress; without it they make one.",
+    )
+    previous_signing_key: Secret | None = Field(
+        default=None,
+        repr=False,
+        description="A key whose tokens are still taken: the former one, for `token_ttl_s` after a change.",
+    )
+
+
+class BackgroundSettings(Section):
+    """What follows from jobs that ended, and nobody waits for."""
+
+    lease_ttl_s: Seconds = Field(
+        default=5.0, description="A process that reads a pool's ledger and is silent for this long is replaced."
+    )
+    tick_s: Seconds = Field(default=0.5, description="How often the ledgers are looked at.")
+    usage_days: Count = Field(default=400, description="How many days a day's usage is kept.")
+    redis_url: OptionalRedisUrl = Field(
+        default="",
+        repr=False,
+        description="Where arq keeps its tasks; empty for `redis.url`. It cannot use a Cluster: there, name a single "
+        "server (redis, unix) or Sentinel.",
+    )
+
+
+class WebhookSettings(Section):
+    """How ends of jobs are told to other servers."""
+
+    allowed_networks: Texts = Field(
+        default=(),
+        description="Networks that are sent to although they are not public, such as 10.0.0.0/8; `127.0.0.0/8` for "
+        "receivers on this machine.",
+    )
+    timeout_s: Seconds = Field(default=15.0, description="The longest one attempt may take.")
+    retry_s: SecondsList = Field(
+        default=(5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0),
+        description="The pause after each attempt that failed; after one more attempt the delivery has failed.",
+    )
+    rotation_grace_s: Seconds = Field(
+        default=86400.0, description="How long the secret before a rotation signs beside the new one."
+    )
+    max_subscriptions: Count = Field(default=20, description="Standing subscriptions of one tenant.")
+    max_pending: Count = Field(
+        default=100_000, description="Pending deliveries of one tenant; above it events are left out, and counted."
+    )
+    max_logged: Count = Field(default=10_000, description="Deliveries of one tenant that can be listed: the newest.")
+    log_days: Count = Field(default=7, description="How many days a delivery can be read after its end.")
+    max_in_flight: Count = Field(default=64, description="Attempts that one background process makes side by side.")
+    max_in_flight_per_host: Count = Field(
+        default=8, description="Of these, attempts to one host; one that timed out gets one at a time."
+    )
+
+
+class BatchSettings(Section):
+    """Batches: files of requests that are run when there is room."""
+
+    max_lines: Count = Field(default=50_000, description="The most requests of one batch.")
+    max_open: Count = Field(default=1000, description="Batches of one pool that are not over; above it a 429.")
+    window_jobs: Count = Field(
+        default=2000, description="The most jobs of one batch that wait or run at once; fewer where the pool is small."
+    )
+    part_lines: Count = Field(default=500, description="Results that are written to storage together.")
+    part_s: Seconds = Field(default=5.0, description="The longest a result waits for others of its part.")
+    lease_ttl_s: Seconds = Field(
+        default=5.0, description="A process that works on a batch and is silent for this long is replaced."
+    )
+    tick_s: Seconds = Field(default=0.1, description="How often a batch that is being worked on is looked at.")
+    keep_s: Seconds = Field(default=30 * 86400.0, description="How long a batch can be read after its end.")
+
+
+class StorageSettings(Section):
+    """Where files are kept, for all roles that need them the same place."""
+
+    url: StorageUrl = Field(
+        default="",
+        repr=False,
+        description="A folder, relative to the working folder, or any URL that fsspec knows: `s3://BUCKET/PREFIX`. "
+        "Empty for the folder `files` in `redis.data_dir`.",
+    )
+    options: SecretOptions = Field(
+        default={},
+        repr=False,
+        description="What fsspec is to know besides the URL, such as `key`, `secret` and `endpoint_url` for S3.",
+    )
+    timeout_s: Seconds = Field(
+        default=30.0, description="The longest that one read or write of the storage may take before it counts as gone."
+    )
+
+
+class FileSettings(Section):
+    """Files of `/v1/files`."""
+
+    max_bytes: ByteCount = Field(default=200 << 20, description="The longest file; above it a 413.")
+    max_files: Count = Field(
+        default=10_000,
+        description="Files of one tenant, those that batches made among them, before no more can be uploaded.",
+    )
+    expire_s: Seconds = Field(
+        default=30 * 86400.0,
+        description="How long a file is kept whose upload does not say it (`expires_after`).",
+    )
+    orphan_grace_s: Seconds = Field(
+        default=86400.0,
+        description="What an upload that was killed has left in the storage is removed when it is so old.",
+    )
+
+
+class TelemetrySettings(Section):
     """Logs and metrics; traces follow the standard OTEL_ environment variables."""
 
-    #: The least severe events that are written: debug, info, warning or error.
-    log_level: LogLevel = LogLevel.INFO
-    #: json for machines, console for people.
-    log_format: LogFormat = LogFormat.JSON
-    #: Where scheduler and workers serve their metrics; the ingress has /metrics on its own port.
-    metrics_host: NonEmpty = "127.0.0.1"
-    #: The first free port from here on; 0 serves none.
-    scheduler_metrics_port: OptionalPort = 0
-    #: The first free port from here on, one per worker; 0 serves none.
-    worker_metrics_port: OptionalPort = 0
+    log_level: Level = Field(default=LogLevel.INFO, description="The least severe events that are written.")
+    log_format: Format = Field(default=LogFormat.JSON, description="json for machines, console for people.")
+    metrics_host: NonEmpty = Field(
+        default="127.0.0.1",
+        description="Where the roles serve their metrics; the ingress has /metrics on its own port.",
+    )
+    scheduler_metrics_port: OptionalPort = Field(
+        default=0, description="The first free port from here on; 0 serves none."
+    )
+    background_metrics_port: OptionalPort = Field(
+        default=0, description="The first free port from here on; 0 serves none."
+    )
+    worker_metrics_port: OptionalPort = Field(
+        default=0, description="The first free port from here on, one per worker; 0 serves none."
+    )
 
 
-class TokenizerSettings(Section, frozen=True):
+class TokenizerSettings(Section):
     """The tokenizer service when it runs alone."""
 
-    #: The address to listen on.
-    host: NonEmpty = "127.0.0.1"
-    #: The port to listen on.
-    port: Port = 8001
+    host: NonEmpty = Field(default="127.0.0.1", description="The address to listen on.")
+    port: Port = Field(default=8001, description="The port to listen on.")
 
 
-class Settings(Section, frozen=True):
+class Settings(Section, BaseSettings):
     """The whole configuration."""
 
-    models: dict[NonEmpty, ModelSettings]
-    pools: dict[PoolName, PoolSettings]
-    redis: RedisSettings = RedisSettings()
-    ingress: IngressSettings = IngressSettings()
-    scheduler: SchedulerSettings = SchedulerSettings()
-    telemetry: TelemetrySettings = TelemetrySettings()
-    tokenizer: TokenizerSettings = TokenizerSettings()
+    # Names are taken as they are written: `Ingress` is no setting.
+    model_config = SettingsConfigDict(case_sensitive=True, title="Penstock's configuration")
+
+    models: dict[NonEmpty, ModelSettings] = Field(description="The names that clients ask for.")
+    pools: dict[PoolName, PoolSettings] = Field(description="Who serves them, by name.")
+    redis: RedisSettings = Field(default_factory=RedisSettings)
+    ingress: IngressSettings = Field(default_factory=IngressSettings)
+    scheduler: SchedulerSettings = Field(default_factory=SchedulerSettings)
+    jobs: JobSettings = Field(default_factory=JobSettings)
+    streams: StreamSettings = Field(default_factory=StreamSettings)
+    background: BackgroundSettings = Field(default_factory=BackgroundSettings)
+    webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
+    batches: BatchSettings = Field(default_factory=BatchSettings)
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+    files: FileSettings = Field(default_factory=FileSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+    tokenizer: TokenizerSettings = Field(default_factory=TokenizerSettings)
+
+    @property
+    def queue_address(self) -> str:
+        """The URL of the Redis in which arq keeps its tasks."""
+        return self.background.redis_url or self.redis.address
 
     def pool_of(self, model: str) -> str | None:
         """The pool that serves a model, or None if nobody does."""
         known = self.models.get(model)
         return known.pool if known else None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings calls it by these names
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what the constructor is given and nothing else; `load` brings a source of its own."""
+        return (init_settings,)

@@ -15,7 +15,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from penstock.errors import SettingsError
 from penstock.telemetry import spans
-from penstock.telemetry.tracing import Attributes, Span
+from penstock.telemetry.span import Attributes, Span
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 

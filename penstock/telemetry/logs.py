@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
-
-import structlog
 
 from penstock.settings import LogFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
     from penstock.settings import TelemetrySettings
+
+
+@contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """Within it nobody can import a module."""
+    modules: dict[str, Any] = sys.modules
+    former = modules.get(module)
+    modules[module] = None
+    yield
+    del modules[module]
+    if former is not None:
+        modules[module] = former
+
+
+# structlog imports rich where it can, in every process, for tracebacks that show the values of variables: never ours.
+with _hidden("rich"):
+    import structlog
 
 
 def configure(settings: TelemetrySettings, role: str) -> None:

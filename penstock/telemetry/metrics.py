@@ -60,6 +60,15 @@ RESUBMITTED = Counter(
     "penstock_resubmitted_total", "Jobs submitted again because Redis had lost their record.", ("pool",)
 )
 
+FILE_UPLOADS = Counter(
+    "penstock_file_uploads_total",
+    "Files that clients sent; outcome is stored, refused, unavailable or cut.",
+    ("outcome",),
+)
+FILE_BYTES = Counter(
+    "penstock_file_bytes_total", "Bytes of files that were received and stored, or sent.", ("direction",)
+)
+
 # Scheduler: what waits, and what was decided.
 QUEUE_DEPTH = Gauge("penstock_queue_depth", "Waiting jobs.", ("pool", "class"))
 QUEUE_BYTES = Gauge("penstock_queue_bytes", "Bytes of waiting request bodies.", ("pool", "class"))
@@ -85,8 +94,62 @@ RECONCILED = Counter(
 )
 POOL_TROUBLES = Gauge(
     "penstock_pool_troubles",
-    "What keeps this leader from some of its work: keys of a wrong type, records that are none.",
+    "What keeps this process from some of its work: keys of a wrong type, records that are none.",
     ("pool", "duty"),
+)
+
+# Background: what follows from jobs that ended.
+LEDGER_WAITING = Gauge("penstock_ledger_waiting", "Ends of jobs that are not accounted for yet.", ("pool",))
+LEDGER_LAG_SECONDS = Gauge(
+    "penstock_ledger_lag_seconds", "Age of the oldest end that is not accounted for yet.", ("pool",)
+)
+LEDGER_APPLIED = Counter("penstock_ledger_applied_total", "Ends of jobs that were accounted for.", ("pool",))
+LEDGER_UNREADABLE = Counter(
+    "penstock_ledger_unreadable_total",
+    "Entries of the ledger that nobody can read, and that were left out.",
+    ("pool",),
+)
+
+BATCHES_RUNNING = Gauge("penstock_batches_running", "Batches that this process works on.", ("pool",))
+BATCHES_ENDED = Counter(
+    "penstock_batches_ended_total", "Batches that ended, by the status they ended in.", ("pool", "status")
+)
+BATCH_LINES = Counter(
+    "penstock_batch_lines_total",
+    "Lines of batches that were written to storage, by the file they are in.",
+    ("pool", "file"),
+)
+
+WEBHOOKS_HANDED_OVER = Counter("penstock_webhooks_handed_over_total", "Deliveries that were made of ends of jobs.")
+WEBHOOKS_NOT_QUEUED = Counter(
+    "penstock_webhooks_not_queued_total", "Deliveries that arq could not be given at once: the sweep finds them."
+)
+WEBHOOKS_FOUND_AGAIN = Counter(
+    "penstock_webhooks_found_again_total", "Deliveries that arq should have had and had not: the sweep gave it them."
+)
+WEBHOOKS_LEFT_OUT = Counter(
+    "penstock_webhooks_left_out_total", "Deliveries that were not made, for too many of their tenant are pending."
+)
+WEBHOOKS_UNREADABLE = Counter(
+    "penstock_webhooks_unreadable_total", "Ended jobs whose own webhook cannot be read: nothing is sent there."
+)
+WEBHOOKS_PENDING = Gauge("penstock_webhooks_pending", "Deliveries that have not ended.")
+WEBHOOKS_OVERDUE_SECONDS = Gauge(
+    "penstock_webhooks_overdue_seconds", "For how long the longest overdue attempt has been due, beyond half a minute."
+)
+WEBHOOK_ATTEMPTS = Counter(
+    "penstock_webhook_attempts_total",
+    "Attempts to deliver; outcome is delivered, refused, gone, timed_out, unreachable, forbidden or unwanted.",
+    ("outcome",),
+)
+WEBHOOK_DELIVERIES = Counter(
+    "penstock_webhook_deliveries_total", "Deliveries that ended; outcome is delivered or failed.", ("outcome",)
+)
+
+FILES_SWEPT = Counter(
+    "penstock_files_swept_total",
+    "What was removed from storage; kind is expired (files), orphaned (their objects) or unfinished (uploads).",
+    ("kind",),
 )
 
 # Every process that ends jobs.

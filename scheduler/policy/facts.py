@@ -45,7 +45,7 @@ class Lane(Struct, frozen=True):
     has_more: bool
 
 
-class Worker(Struct, frozen=True):
+class WorkerFacts(Struct, frozen=True):
     """An instance that may be given work."""
 
     instance: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.job import RESUME_LANE, JobClass
+from penstock.job import RESUME_LANE
+from penstock.job_class import JobClass
 from scheduler.policy.facts import Lane, Waiting
 
 _RANKS = {name: rank for rank, name in enumerate((RESUME_LANE, *JobClass))}

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from scheduler.policy.facts import Liveness, Waiting, Worker
+from scheduler.policy.facts import Liveness, Waiting, WorkerFacts
 
 
-class Reason(enum.StrEnum):
+class PlacementReason(enum.StrEnum):
     """Why a job goes where it goes, or stays."""
 
     ASSIGNED = "assigned"
@@ -26,10 +26,10 @@ class Placement(Struct, frozen=True):
 
     job: Waiting
     instance: str | None
-    reason: Reason
+    reason: PlacementReason
 
 
-def place(jobs: Iterable[Waiting], workers: Sequence[Worker]) -> list[Placement]:
+def place(jobs: Iterable[Waiting], workers: Sequence[WorkerFacts]) -> list[Placement]:
     """Place jobs in turn, each on the worker that is then the least loaded; ends with the first that has to wait."""
     ready = [worker for worker in workers if can_serve(worker)]
     # A heap, for a fleet may have thousands of workers and a round hundreds of jobs.
@@ -39,11 +39,11 @@ def place(jobs: Iterable[Waiting], workers: Sequence[Worker]) -> list[Placement]
     placements = []
     for job in jobs:
         if not open_workers:
-            reason = Reason.NO_FREE_SLOT if ready else Reason.NO_WORKER
+            reason = PlacementReason.NO_FREE_SLOT if ready else PlacementReason.NO_WORKER
             placements.append(Placement(job, None, reason))
             break
         _, instance, worker = open_workers[0]
-        placements.append(Placement(job, instance, Reason.ASSIGNED))
+        placements.append(Placement(job, instance, PlacementReason.ASSIGNED))
         held[instance] += 1
         if held[instance] < worker.slots:
             heapq.heapreplace(open_workers, (load(held[instance], worker.slots), instance, worker))
@@ -52,7 +52,7 @@ def place(jobs: Iterable[Waiting], workers: Sequence[Worker]) -> list[Placement]
     return placements
 
 
-def can_serve(worker: Worker) -> bool:
+def can_serve(worker: WorkerFacts) -> bool:
     """Whether a worker takes new work at all."""
     return worker.is_ready and worker.liveness is Liveness.ALIVE
 

@@ -15,13 +15,13 @@ from tests.acceptance.simulation import POOL, SIMULATION
 from tests.harness import stack
 from tests.harness.readiness import tail
 from tests.harness.stack import Stack
-from tests.harness.up import Up, example, running
+from tests.harness.up import Up, builtin, running
 
 
 @pytest.fixture(scope="session")
 def demo() -> Iterator[Up]:
     """The demo model on three vLLM workers, so that two are left when one is killed; with a parser for tool calls."""
-    config = example("demo")
+    config = builtin("demo")
     pool = config["pools"]["demo"]
     pool |= {"workers": 3, "options": {**pool["options"], "tool_parser": "hermes"}}
     with running(config) as up:

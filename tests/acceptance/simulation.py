@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from penstock.conversation import Conversation
 from penstock.request import Api, parse, sampling
-from penstock.sim_tokenizer import SimulatedTokenizer
-from workers.engine.simulated.script import expected_text
+from penstock.text.chat.conversation import Conversation
+from penstock.text.sim_tokenizer import SimulatedTokenizer
+from tests.simulated_answers import expected_text
 from workers.engine.simulated.settings import SimulatedSettings
 
 _OPTIONS = {"prefill_ms_base": 2.0, "prefill_us_per_token": 10.0, "itl_ms": 15.0, "allow_injection": True}

@@ -1,4 +1,4 @@
-"""The demo model answers OpenAI's client, streamed and whole, word for word as it was taught."""
+"""OpenAI's client gets the demo model's trained answers exactly, streamed and whole."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_an_answer_is_cut_at_the_limit_and_says_so(demo_client: OpenAI) -> None:
     assert ANSWERS[LONG].startswith(answer.choices[0].message.content or "-")
 
 
-def test_every_answer_names_its_job_which_tells_its_story(demo_client: OpenAI) -> None:
+def test_a_response_names_its_job_which_has_the_answer_usage_and_timings(demo_client: OpenAI) -> None:
     raw = demo_client.chat.completions.with_raw_response.create(model="demo", messages=says(CJK), temperature=0)
     told = job(demo_client, raw.headers[JOB_ID])
 

@@ -103,8 +103,8 @@ def test_an_engine_that_does_not_start_is_seen_everywhere_and_tried_again(broken
 
     asked = [httpx.get(f"{broken.url}/ready{which}") for which in ("", "?pool=sim", "?pool=broken", "?pool=nobody")]
     assert [answer.status_code for answer in asked] == [200, 200, 503, 404]
-    (failed,) = readiness()["broken"]["failed"]
-    assert "told not to start" in failed["why"]
+    # Between two of its processes the worker is unknown.
+    assert eventually(lambda: "told not to start" in str(readiness()["broken"]["failed"]), within_s=10)
     assert "engine.start_failed" in broken.log.read_text()
     pauses = [float(pause) for pause in re.findall(r'"pause_s": ([\d.]+)', broken.log.read_text())]
     assert pauses[:3] == sorted(set(pauses[:3]))

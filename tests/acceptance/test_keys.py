@@ -36,7 +36,7 @@ def guarded() -> Iterator[Up]:
 def test_without_keys_nothing_listens_beyond_this_machine(command: str) -> None:
     section = "tokenizer" if command == "tokenizer" else "ingress"
     done = subprocess.run(
-        [sys.executable, "-m", "penstock.cli", command, "--config", "examples/simulated.yaml"],
+        [sys.executable, "-m", "penstock.cli", command, "--config", "simulated"],
         env={f"PENSTOCK__{section.upper()}__HOST": "0.0.0.0"},
         cwd=ROOT,
         capture_output=True,

@@ -13,14 +13,14 @@ import pytest
 from openai import AsyncStream, OpenAI, Stream
 from openai.types.chat import ChatCompletionChunk
 
-from penstock.hf_tokenizer import HfTokenizer
+from penstock.settings.builtin import FOLDER as BUILTIN
+from penstock.text.hf_tokenizer import HfTokenizer
 from tests.acceptance.asking import ANSWERS, CJK, EMOJI, JOB_ID, LONG, connected_async, job, job_id_of, says, text_of
 from tests.acceptance.insight import Insight, insight
-from tests.harness.processes import ROOT
 from tests.harness.up import Up
 from tests.waiting import eventually
 
-TOKENIZER = HfTokenizer(ROOT / "models" / "demo")
+TOKENIZER = HfTokenizer(BUILTIN / "demo")
 ATTEMPTS = 6
 
 Chunks = list[ChatCompletionChunk]

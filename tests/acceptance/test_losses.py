@@ -97,7 +97,12 @@ def test_an_engine_that_dies_takes_no_token_with_it(sim: Up, client: OpenAI) -> 
     with client.chat.completions.create(model="sim", messages=says(dying), max_tokens=60, stream=True) as stream:
         assert text_of(stream) == expected(dying, max_tokens=60)
 
-    assert job(client, job_id_of(stream))["losses"] == 1
+    told = job(client, job_id_of(stream))
+    (lost,) = told["lost"]
+    assert (told["attempts"], told["losses"]) == (2, 1)
+    assert lost["worker"] != told["worker"]
+    assert lost["reason"]
+    assert 0 < lost["tokens"] <= 20
 
 
 def test_a_job_that_kills_every_worker_is_given_up_with_the_evidence() -> None:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "PENSTOCK"))}
 
 
-@pytest.mark.parametrize(("words", "model"), [((), "demo"), (("CONFIG=examples/simulated.yaml",), "sim")])
+@pytest.mark.parametrize(("words", "model"), [((), "demo"), (("CONFIG=simulated",), "sim")])
 def test_make_up_prints_a_curl_line_that_works_and_ends_at_ctrl_c(words: tuple[str, ...], model: str) -> None:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as name:

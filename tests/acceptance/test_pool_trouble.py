@@ -90,7 +90,18 @@ def key_of(inside: Any, name: str) -> str:
     return KEYS.lane("interactive:default") if name == "lane" else str(getattr(KEYS, name))
 
 
-COMMON = ["lane", "lane_counts", "lane_bytes", "live", "bell", "leader", "settings", "epochs", "workers", "instances"]
+COMMON = [
+    "lane",
+    "lane_counts",
+    "lane_bytes",
+    "live",
+    "wake_up",
+    "leader",
+    "settings",
+    "epochs",
+    "workers",
+    "instances",
+]
 OF_INSTANCE = ["worker", "inbox", "control", "journal"]
 
 

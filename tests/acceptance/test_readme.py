@@ -19,7 +19,7 @@ from tests.acceptance.asking import ANSWERS
 from tests.acceptance.events import END, Event, events_of, text
 from tests.harness.browser import CHROMIUM, Site, site, visiting
 from tests.harness.processes import ROOT
-from tests.harness.up import Up, example, running
+from tests.harness.up import Up, builtin, running
 from tests.waiting import eventually
 
 README = (ROOT / "README.md").read_text()
@@ -103,7 +103,7 @@ def page() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def up(page: Site) -> Iterator[Up]:
-    config = example("demo")
+    config = builtin("demo")
     (start, *_) = commands(next(block for block in blocks("console") if "pgrep" in block))
     assert start == "PENSTOCK__POOLS__DEMO__WORKERS=2 make up"
     config["pools"]["demo"]["workers"] = 2

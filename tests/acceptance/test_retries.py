@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ingress.auth import DEFAULT_TENANT
+from ingress.intake.auth import ANYBODY
 from penstock.job import idempotent_job_id
 from tests.acceptance.asking import JOB_ID, says
 from tests.acceptance.events import asked as asked_for
@@ -55,7 +55,7 @@ async def asked(client: httpx.AsyncClient, url: str, body: dict[str, Any], **hea
 
 async def runs(client: httpx.AsyncClient, url: str, key: str = "again") -> str:
     """Wait until a worker has the job of that key; returns its id."""
-    job_id = idempotent_job_id("sim", DEFAULT_TENANT, key)
+    job_id = idempotent_job_id("sim", ANYBODY.tenant, key)
     while (await job(client, url, job_id)).get("state") != "running":
         await asyncio.sleep(0.01)
     return job_id

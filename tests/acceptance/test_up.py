@@ -14,11 +14,11 @@ import pytest
 
 from tests.acceptance.asking import ANSWERS, LONG, connected, says, text_of
 from tests.harness.processes import free_port
-from tests.harness.up import Up, curled, example, running
+from tests.harness.up import Up, builtin, curled, running
 from tests.waiting import eventually, is_alive
 
 QUESTION = "What is Penstock?"
-ROLES = {"up", "redis", "ingress", "scheduler", "host", "worker", "lease", "engine", "grammars"}
+ROLES = {"up", "redis", "ingress", "scheduler", "background", "host", "worker", "lease", "engine", "grammars"}
 
 
 PARAMETERS = {
@@ -32,7 +32,7 @@ TOOLS = [{"type": "function", "function": {"name": "weather", "strict": True, "p
 
 @pytest.fixture
 def up() -> Iterator[Up]:
-    with running(example("demo")) as it:
+    with running(builtin("demo")) as it:
         yield it
 
 

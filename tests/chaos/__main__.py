@@ -17,11 +17,11 @@ from tests.chaos.run import Form, run
 
 
 def main() -> int:
-    """Returns 1 where something happened that must not."""
-    parser = argparse.ArgumentParser(prog="chaos", description="Break processes, Redis and the network; keep a ledger.")
-    parser.add_argument("--redis", type=Form, choices=list(Form), help="in this form; by default in all, one by one")
-    parser.add_argument("--seconds", type=float, default=60.0, help="for each form")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="repeats a run's orders and faults")
+    """Run the chaos test; returns 1 if any run broke a guarantee."""
+    parser = argparse.ArgumentParser(prog="chaos", description="Break a running stack; check what its clients got.")
+    parser.add_argument("--redis", type=Form, choices=list(Form), help="how Redis is deployed; by default each in turn")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long to break things, for each deployment")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="repeats requests and faults")
     args = parser.parse_args()
     reports = [_run(form, args.seed, args.seconds) for form in ([args.redis] if args.redis else Form)]
     return int(not all(report.is_clean for report in reports))

@@ -8,111 +8,111 @@ from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 
-from tests.chaos.errand import Errand
+from tests.chaos.client_call import ClientCall
 from tests.chaos.ledger import Ledger
 from tests.chaos.orders import OrderBook
 from tests.chaos.wire import LostError, RefusedError, Wire, text_of
 
 
-async def waits(errand: Errand) -> None:
+async def waits(call: ClientCall) -> None:
     """Wants the whole answer at once; sends the same again, with its key, until it comes."""
-    while not errand.entry.is_served:
+    while not call.entry.is_served:
         with suppress(LostError, RefusedError):
-            async with errand.submit(is_streamed=False) as answer:
-                errand.entry.read("answer", text_of(await answer.json()), is_whole=True)
+            async with call.submit(is_streamed=False) as answer:
+                call.entry.read("answer", text_of(await answer.json()), is_whole=True)
                 return
-        await errand.pause()
+        await call.pause()
 
 
-async def times_out(errand: Errand) -> None:
+async def times_out(call: ClientCall) -> None:
     """Wants the whole answer at once, is impatient, and comes back with its key until it comes."""
-    while not errand.entry.is_served:
+    while not call.entry.is_served:
         with suppress(TimeoutError, LostError, RefusedError):
-            async with asyncio.timeout(errand.random.uniform(0.1, 2.0)), errand.submit(is_streamed=False) as answer:
-                errand.entry.read("answer", text_of(await answer.json()), is_whole=True)
+            async with asyncio.timeout(call.random.uniform(0.1, 2.0)), call.submit(is_streamed=False) as answer:
+                call.entry.read("answer", text_of(await answer.json()), is_whole=True)
 
 
-async def streams_again(errand: Errand) -> None:
+async def streams_again(call: ClientCall) -> None:
     """Streams; where that breaks off, sends the same again and reads from the start."""
-    while not errand.entry.is_served:
+    while not call.entry.is_served:
         with suppress(LostError, RefusedError):
-            async with errand.submit() as answer:
-                await errand.collect(answer)
+            async with call.submit() as answer:
+                await call.collect(answer)
                 return
-        await errand.pause()
+        await call.pause()
 
 
-async def resumes(errand: Errand) -> None:
+async def resumes(call: ClientCall) -> None:
     """Streams; where that breaks off, reads the job's events, resuming wherever those break off."""
-    if not await _begin(errand):
-        await errand.follow()
+    if not await _begin(call):
+        await call.follow()
 
 
-async def polls(errand: Errand) -> None:
+async def polls(call: ClientCall) -> None:
     """Looks at the first chunks, goes away, and comes back for the result and for a replay of it."""
-    await _begin(errand, most_chunks=errand.random.randint(1, 8))
-    job = await errand.poll()
+    await _begin(call, most_chunks=call.random.randint(1, 8))
+    job = await call.poll()
     if job["result"] is not None:
-        errand.entry.read("result", text_of(job["result"]), is_whole=True)
-        await errand.follow()
+        call.entry.read("result", text_of(job["result"]), is_whole=True)
+        await call.follow()
 
 
-async def is_twins(errand: Errand) -> None:
+async def is_twins(call: ClientCall) -> None:
     """Sends the order twice at the same time; both get the one job's whole answer."""
-    await asyncio.gather(streams_again(errand), waits(errand))
+    await asyncio.gather(streams_again(call), waits(call))
 
 
-async def outlives_its_twin(errand: Errand) -> None:
+async def outlives_its_twin(call: ClientCall) -> None:
     """Sends the order twice at the same time; one of the two leaves soon, the other gets the whole answer."""
 
     async def looks_in() -> None:
         with suppress(TimeoutError, LostError, RefusedError):
-            async with asyncio.timeout(errand.random.uniform(0.05, 1.0)):
-                await _begin(errand, most_chunks=errand.random.randint(1, 8))
+            async with asyncio.timeout(call.random.uniform(0.05, 1.0)):
+                await _begin(call, most_chunks=call.random.randint(1, 8))
 
-    await asyncio.gather(looks_in(), streams_again(errand))
+    await asyncio.gather(looks_in(), streams_again(call))
 
 
-async def regrets(errand: Errand) -> None:
+async def regrets(call: ClientCall) -> None:
     """Ends its job, and then wants the answer after all."""
     with suppress(TimeoutError, LostError, RefusedError):
-        async with asyncio.timeout(errand.random.uniform(0.05, 1.0)):
-            await _begin(errand)
-    if errand.entry.job is not None and not errand.entry.is_served:
-        await errand.ask_once("DELETE")
-    await streams_again(errand)
+        async with asyncio.timeout(call.random.uniform(0.05, 1.0)):
+            await _begin(call)
+    if call.entry.job is not None and not call.entry.is_served:
+        await call.ask_once("DELETE")
+    await streams_again(call)
 
 
-async def cancels(errand: Errand) -> None:
+async def cancels(call: ClientCall) -> None:
     """Starts to read, then ends the job, twice to be sure."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(errand.random.uniform(0.05, 1.5)):
-            await _begin(errand)
-    if errand.entry.job is not None:
-        await errand.cancel()
-        await errand.cancel()
-        await errand.poll()
+        async with asyncio.timeout(call.random.uniform(0.05, 1.5)):
+            await _begin(call)
+    if call.entry.job is not None:
+        await call.cancel()
+        await call.cancel()
+        await call.poll()
 
 
-async def leaves(errand: Errand) -> None:
+async def leaves(call: ClientCall) -> None:
     """Starts to read, and goes away without a word: nobody wants the job any more."""
-    async with errand.submit() as answer:
-        await errand.collect(answer, most_chunks=errand.random.randint(1, 8))
+    async with call.submit() as answer:
+        await call.collect(answer, most_chunks=call.random.randint(1, 8))
 
 
-async def takes_what_comes(errand: Errand) -> None:
+async def takes_what_comes(call: ClientCall) -> None:
     """Streams without a key; where that breaks off, that was it."""
-    async with errand.submit() as answer:
-        await errand.collect(answer)
+    async with call.submit() as answer:
+        await call.collect(answer)
 
 
-async def _begin(errand: Errand, *, most_chunks: int | None = None) -> bool:
+async def _begin(call: ClientCall, *, most_chunks: int | None = None) -> bool:
     """Stream as far as it goes; whether that was all. Raises LostError, RefusedError if nobody took the order."""
     try:
-        async with errand.submit() as answer:
-            return await errand.collect(answer, most_chunks=most_chunks)
+        async with call.submit() as answer:
+            return await call.collect(answer, most_chunks=most_chunks)
     except LostError:
-        if errand.entry.job is None:
+        if call.entry.job is None:
             raise
         return False
 
@@ -121,7 +121,7 @@ async def _begin(errand: Errand, *, most_chunks: int | None = None) -> bool:
 class Kind:
     """A client's habits."""
 
-    behave: Callable[[Errand], Awaitable[None]]
+    behave: Callable[[ClientCall], Awaitable[None]]
     #: How many of all clients, relatively, are so.
     share: int
     #: It goes on until it has the whole answer.
@@ -170,11 +170,11 @@ class Crowd:
         name = kind.behave.__name__
         entry = self.ledger.open(order, name, insists=kind.insists, may_be_cancelled=kind.cancels)
         key = f"chaos-{self.seed}-{order.number}" if kind.has_key else ""
-        errand = Errand(entry, random, self.wire, self.urls, key)
+        call = ClientCall(entry, random, self.wire, self.urls, key)
         while not entry.is_served:
             with suppress(LostError, RefusedError):
-                await kind.behave(errand)
+                await kind.behave(call)
                 return
             if not kind.insists:
                 return
-            await errand.pause()
+            await call.pause()

@@ -35,6 +35,8 @@ class Wrong(enum.StrEnum):
     LEFT = "left"
     #: A pool did not serve again in time although its server was back.
     STUCK = "stuck"
+    #: An end was accounted for never, or twice.
+    MISCOUNTED = "miscounted"
     #: A process met something that its authors had not thought of.
     CRASHED = "crashed"
 

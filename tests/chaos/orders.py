@@ -9,10 +9,11 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from penstock.conversation import Conversation
 from penstock.request import Api, parse, sampling
-from penstock.sim_tokenizer import SimulatedTokenizer
-from workers.engine.simulated import SimulatedSettings, expected_text, expected_tokens
+from penstock.text.chat.conversation import Conversation
+from penstock.text.sim_tokenizer import SimulatedTokenizer
+from tests.simulated_answers import expected_text, expected_tokens
+from workers.engine.simulated import SimulatedSettings
 
 PATHS = {Api.CHAT: "/v1/chat/completions", Api.COMPLETION: "/v1/completions"}
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.chaos.errand import Errand
+from tests.chaos.client_call import ClientCall
 from tests.chaos.ledger import Ledger
 from tests.chaos.orders import OrderBook
 from tests.chaos.wire import LostError, RefusedError, Wire, text_of
@@ -46,8 +46,8 @@ class Probes:
 
     async def _ask(self, pool: str) -> None:
         entry = self.ledger.open(self.book.probe(pool), "probes", insists=False, may_be_cancelled=True)
-        errand = Errand(entry, self.random, self.wire, self.urls)
+        call = ClientCall(entry, self.random, self.wire, self.urls)
         with suppress(LostError, RefusedError):
-            async with errand.submit(is_streamed=False) as answer:
+            async with call.submit(is_streamed=False) as answer:
                 entry.read("answer", text_of(await answer.json()), is_whole=True)
                 self.served_s[pool].append(time.monotonic())

@@ -14,6 +14,7 @@ from typing import Any
 
 from penstock.broker.keys import PoolKeys
 from penstock.job import Job
+from tests.chaos.accounts import miscounts
 from tests.chaos.clients import Crowd
 from tests.chaos.deployment import TICK_S, Deployment
 from tests.chaos.faults import Faults
@@ -32,6 +33,7 @@ from tests.chaos.single import Single
 from tests.chaos.tidiness import leftovers
 from tests.chaos.wire import Wire
 from tests.harness.redis_cluster import RedisCluster
+from tests.harness.redis_node import RedisNode
 from tests.harness.redis_sentinel import RedisSentinel
 from tests.harness.stack import Stack
 from tests.servers import SERVERS
@@ -87,16 +89,22 @@ async def run(form: Form, seed: int, seconds: float, folder: Path) -> Report:
     history = History()
     deployment = _deployment(form, seed, folder, history)
     await deployment.start()
+    # arq knows no Cluster; nothing here is delivered by it.
+    tasks = RedisNode("tasks", next(iter(SERVERS.values())), folder)
+    tasks.configure({})
+    tasks.start()
     stack = Stack(
         folder,
         POOL,
         ingresses=2,
         schedulers=2,
+        backgrounds=2,
         workers=(2, 1),
         pools=POOLS,
         servers=deployment.servers,
         redis_url=deployment.url,
         ingress={"drain_grace_s": 2.0},
+        background={"redis_url": f"redis://127.0.0.1:{tasks.port}/0"},
     )
     began_s = time.monotonic()
     wire, ledger = Wire(), Ledger()
@@ -112,6 +120,7 @@ async def run(form: Form, seed: int, seconds: float, folder: Path) -> Report:
         # In a thread, for whoever says goodbye says it through the proxies.
         await asyncio.to_thread(stack.stop)
         await deployment.stop()
+        tasks.kill()
     took_s = time.monotonic() - began_s
     return Report(form, seed, took_s, ledger, history, deployment.outages, scene.probes, scene.mob, verdict, began_s)
 
@@ -189,10 +198,16 @@ def _leftovers(scene: Scene) -> Iterator[str]:
         yield from leftovers(scene.deployment.client_of(pool), PoolKeys(pool))
 
 
+def _miscounts(scene: Scene) -> Iterator[str]:
+    for pool in POOLS:
+        yield from miscounts(scene.deployment.client_of(pool), PoolKeys(pool))
+
+
 def _verdict(scene: Scene, ledger: Ledger) -> Verdict:
     verdict = judge(ledger, _jobs(scene), scene.deployment.outages)
     verdict.violations += [Violation(Wrong.LEFT, key) for key in _leftovers(scene)]
     verdict.violations += [Violation(Wrong.CHANGED, f"hostile: {success}") for success in scene.mob.successes]
+    verdict.violations += [Violation(Wrong.MISCOUNTED, what) for what in _miscounts(scene)]
     verdict.violations += _stuck(scene)
     verdict.violations += _crashes(scene.stack)
     return verdict

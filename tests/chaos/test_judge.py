@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from penstock.frames import End, Generated, Result
-from penstock.job import Job, JobClass, State
+from penstock.job import Job, State
+from penstock.job_class import JobClass
 from penstock.request import Api
 from tests.chaos.judge import Verdict, Wrong, compare, judge
 from tests.chaos.ledger import Complaint, Ending, Entry, Fate, Ledger, Reading
@@ -33,20 +34,28 @@ def _job(**changes: Any) -> Job:
         id="sim-7",
         state=State.COMPLETED,
         api=Api.CHAT,
-        is_rich=False,
+        is_engine_written=False,
         body=f'{{"prompt": "{MARK} word"}}'.encode(),
+        request=b"",
         model="sim",
         job_class=JobClass.STANDARD,
         tenant="default",
+        key="",
+        metadata="",
+        webhook="",
         digest="",
         lane="",
         entry="",
         listeners="",
         is_kept=False,
+        is_stored=True,
         trace="",
+        batch="",
         fence=1,
+        evidence=b"",
         losses=0,
         worker="w.1",
+        assignments=(),
         cancel_requested=False,
         created_ms=0,
         deadline_ms=0,

@@ -18,6 +18,8 @@ def _of_jobs(client: Any, keys: PoolKeys) -> Iterator[str]:
         if client.exists(key):
             yield key
     yield from _matching(client, keys.lane)
+    if client.xlen(keys.ledger):
+        yield f"{keys.ledger}: ends that nobody has accounted for"
 
 
 def _of_instances(client: Any, keys: PoolKeys) -> Iterator[str]:

@@ -29,8 +29,8 @@ class Way(enum.StrEnum):
     WHOLE = "whole"
     STREAMED = "streamed"
     #: With log probabilities, which takes a longer way through the product and must change nothing else.
-    RICH = "rich"
-    RICH_STREAMED = "rich streamed"
+    ENGINE_WRITTEN = "engine-written"
+    ENGINE_WRITTEN_STREAMED = "engine-written streamed"
     #: Read again from the job's record.
     JOB = "job"
     EVENTS = "events"
@@ -83,13 +83,19 @@ def requests(case: Case, *, of_vllm: bool = False) -> dict[Way, tuple[str, dict[
     if not case.api.generates:
         return {Way.WHOLE: (str(case.api), body)}
     found = {}
-    for way, rich_way, is_streamed in ((Way.WHOLE, Way.RICH, False), (Way.STREAMED, Way.RICH_STREAMED, True)):
+    for way, engine_written_way, is_streamed in (
+        (Way.WHOLE, Way.ENGINE_WRITTEN, False),
+        (Way.STREAMED, Way.ENGINE_WRITTEN_STREAMED, True),
+    ):
         if (is_streamed and "stream" in body) or (case.is_pair and _is_streamed(case) is not is_streamed):
             continue
         stream = {"stream": True} if is_streamed else {}
         found[way] = (str(case.api), {**body, **stream})
         if not of_vllm and _is_plain(case):
-            found[rich_way] = (str(case.api), {**body, **stream, "logprobs": True if case.api is Api.CHAT else 0})
+            found[engine_written_way] = (
+                str(case.api),
+                {**body, **stream, "logprobs": True if case.api is Api.CHAT else 0},
+            )
     if not case.is_pair and (case.api is Api.CHAT or isinstance(body.get("prompt"), str)):
         found[Way.TOKENIZED] = (str(Api.TOKENIZE), case.body)
     return found
@@ -180,7 +186,7 @@ def _told_ids(case: Case) -> dict[str, Any]:
 
 
 def _is_plain(case: Case) -> bool:
-    """Whether the answer is one choice of text without log probabilities, and so can be made rich."""
+    """Whether the answer is one choice of text without log probabilities, which the serving classes write too."""
     body = case.body
     asks_more = {"logprobs", "top_logprobs", "logprob_token_ids", "tools", "tool_choice", "functions", "echo"}
     return body.get("n") in (None, 1) and not asks_more & body.keys() and not _has_many_prompts(body.get("prompt"))

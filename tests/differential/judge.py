@@ -48,9 +48,9 @@ def judge(case: Case, asked: Asked) -> Iterator[Difference]:
     for way in (Way.WHOLE, Way.STREAMED, Way.TOKENIZED):
         if way in found and way in asked.vllm:
             yield from compare(case, way, found[way], right(case, facts(asked.vllm[way])))
-    for rich, plain in ((Way.RICH, Way.WHOLE), (Way.RICH_STREAMED, Way.STREAMED)):
-        if rich in found:
-            yield from compare(case, rich, _without_logprobs(found[rich]), _without_logprobs(found[plain]))
+    for written, plain in ((Way.ENGINE_WRITTEN, Way.WHOLE), (Way.ENGINE_WRITTEN_STREAMED, Way.STREAMED)):
+        if written in found:
+            yield from compare(case, written, _without_logprobs(found[written]), _without_logprobs(found[plain]))
     yield from _of_records(case, asked, found)
     yield from _of_prompt(case, asked, found)
     for way, answer in found.items():

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.api_server import api_server
-from tests.harness.up import example, started
+from bench.harness.api_server import api_server
+from tests.harness.up import builtin, started
 
 #: What the example gives its engine, in the words of vLLM's command line. Penstock takes no sampling defaults from
 #: the model's folder.
@@ -38,7 +38,7 @@ class Servers:
 @contextlib.contextmanager
 def running(*, with_vllm: bool = True) -> Iterator[Servers]:
     """Both at once, ready. Raises RuntimeError with a log if one does not start."""
-    with started(example("demo")) as penstock, contextlib.ExitStack() as stack:
+    with started(builtin("demo")) as penstock, contextlib.ExitStack() as stack:
         vllm = stack.enter_context(api_server(ARGUMENTS, ENVIRONMENT)) if with_vllm else None
         penstock.wait_ready()
         yield Servers(penstock.url, f"http://127.0.0.1:{vllm.port}" if vllm else "")

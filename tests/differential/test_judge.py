@@ -60,12 +60,12 @@ def test_no_answer_is_a_difference() -> None:
     assert found({Way.WHOLE: Answer(0, "")}, {Way.WHOLE: whole()}) == {(Way.WHOLE, "status"): (0, 200)}
 
 
-def test_a_rich_answer_must_say_what_the_plain_one_says() -> None:
+def test_an_engine_written_answer_must_say_what_the_plain_one_says() -> None:
     logprobs = {"content": [{"token": "Hi", "logprob": -0.1}]}
-    same = {Way.WHOLE: whole(), Way.RICH: whole(logprobs=logprobs)}
+    same = {Way.WHOLE: whole(), Way.ENGINE_WRITTEN: whole(logprobs=logprobs)}
     assert not found(same, {Way.WHOLE: whole()})
-    other = {Way.WHOLE: whole(), Way.RICH: whole("Bye", logprobs=logprobs)}
-    assert found(other, {Way.WHOLE: whole()}) == {(Way.RICH, "choice.0.content"): ("Bye", "Hi")}
+    other = {Way.WHOLE: whole(), Way.ENGINE_WRITTEN: whole("Bye", logprobs=logprobs)}
+    assert found(other, {Way.WHOLE: whole()}) == {(Way.ENGINE_WRITTEN, "choice.0.content"): ("Bye", "Hi")}
 
 
 def test_a_stream_is_put_together_and_its_shape_compared() -> None:

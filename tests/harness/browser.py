@@ -17,7 +17,7 @@ import msgspec
 from tests.harness.processes import end
 
 CHROMIUM = shutil.which("chromium")
-_FLAGS = (
+FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -29,7 +29,7 @@ _FLAGS = (
     "--disable-sync",
 )
 _REPORT_S = 60.0
-_STOP_S = 10.0
+STOP_S = 10.0
 
 
 class Site(ThreadingHTTPServer):
@@ -96,11 +96,11 @@ def visiting(url: str) -> Iterator[None]:
     assert CHROMIUM is not None
     with tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True) as profile:
         browser = subprocess.Popen(
-            [CHROMIUM, *_FLAGS, f"--user-data-dir={profile}", url],
+            [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", url],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         try:
             yield
         finally:
-            end(browser, _STOP_S)
+            end(browser, STOP_S)

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Below those that Linux gives to outgoing connections.
 _SERVER_PORTS = (10_000, 30_000)
 _chance = random.SystemRandom()
-_COMMANDS = ("up", "ingress", "scheduler", "worker", "tokenizer")
+_COMMANDS = ("up", "ingress", "scheduler", "background", "worker", "tokenizer")
 
 
 def free_port(offset: int = 0) -> int:
@@ -51,13 +51,18 @@ def spawn(arguments: Iterable[str], environ: Mapping[str, str], log: Path) -> su
 
 
 def launch(
-    command: Iterable[str], environ: Mapping[str, str], log: Path, *, start_new_session: bool = False
+    command: Iterable[str],
+    environ: Mapping[str, str],
+    log: Path,
+    *,
+    folder: Path = ROOT,
+    start_new_session: bool = False,
 ) -> subprocess.Popen[bytes]:
-    """Start any command in the project's folder, with this environment and no other; otherwise as `spawn`."""
+    """Start any command in a folder, with this environment and no other; otherwise as `spawn`."""
     with log.open("ab") as out:
         return subprocess.Popen(
             [*command],
-            cwd=ROOT,
+            cwd=folder,
             env=environ,
             start_new_session=start_new_session,
             stdout=out,

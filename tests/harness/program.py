@@ -19,6 +19,7 @@ class Role(enum.StrEnum):
 
     INGRESS = "ingress"
     SCHEDULER = "scheduler"
+    BACKGROUND = "background"
     WORKER_HOST = "worker"
 
 

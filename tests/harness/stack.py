@@ -61,6 +61,7 @@ class Stack:
         *,
         ingresses: int = 1,
         schedulers: int = 1,
+        backgrounds: int = 0,
         workers: tuple[int, ...] = (1,),
         pools: Sequence[str] = ("sim",),
         binary: ServerBinary | None = None,
@@ -71,20 +72,21 @@ class Stack:
         self.folder = folder
         self.redis = EmbeddedRedis(RedisSettings(data_dir=folder / "data", appendfsync=Fsync.ALWAYS), binary)
         self._servers = servers or self.redis
-        self._config = folder / "penstock.yaml"
+        self.config = folder / "penstock.yaml"
         config = {
             "models": {name: {"pool": name} for name in pools},
             "pools": {name: {**SIMULATED_POOL, **(pool or {})} for name in pools},
             **sections,
         }
-        self._config.write_text(yaml.safe_dump(config))
-        self._environment = {variable("redis.url"): redis_url or self._servers.url}
+        self.config.write_text(yaml.safe_dump(config))
+        self.environment = {variable("redis.url"): redis_url or self._servers.url}
         self.ports = [free_port() for _ in range(ingresses)]
         self.ingresses = [
             self._program(Role.INGRESS, number, {variable("ingress.port"): str(port)})
             for number, port in enumerate(self.ports)
         ]
         self.schedulers = [self._program(Role.SCHEDULER, number) for number in range(schedulers)]
+        self.backgrounds = [self._program(Role.BACKGROUND, number) for number in range(backgrounds)]
         self.hosts = [
             self._program(Role.WORKER_HOST, number, {variable(f"pools.{name}.workers"): str(count)}, "--pool", name)
             for number, (name, count) in enumerate(itertools.product(pools, workers))
@@ -93,7 +95,7 @@ class Stack:
     @property
     def programs(self) -> list[Program]:
         """Every process but Redis, in the order of their start."""
-        return [*self.ingresses, *self.schedulers, *self.hosts]
+        return [*self.ingresses, *self.schedulers, *self.backgrounds, *self.hosts]
 
     @property
     def urls(self) -> list[str]:
@@ -133,8 +135,8 @@ class Stack:
 
     def _program(self, role: Role, number: int, environment: Mapping[str, str] | None = None, *words: str) -> Program:
         name = f"{role}-{number}"
-        arguments = ["--config", str(self._config), *words]
-        return Program(role, name, arguments, {**self._environment, **(environment or {})}, self.folder / f"{name}.log")
+        arguments = ["--config", str(self.config), *words]
+        return Program(role, name, arguments, {**self.environment, **(environment or {})}, self.folder / f"{name}.log")
 
 
 @contextlib.contextmanager

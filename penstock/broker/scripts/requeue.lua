@@ -1,16 +1,17 @@
 -- flags: allow-oom
 -- The leader takes a job from a worker that is gone: to the resume lane, or to an end it has earned.
--- KEYS  1 leader  2 job  3 inbox  4 resume lane  5 lane counts  6 lane bytes  7 live  8 worker  9 bell  10 dead letters
+-- KEYS  1 leader  2 job  3 inbox  4 resume lane  5 lane counts  6 lane bytes  7 live  8 worker  9 wake-up  10 dead letters
+--       11 ledger
 -- ARGV  1 leader token  2 job id  3 fence  4 instance  5 sources of "queued"  6 inbox entry ("" if it has none)
 --       7 prefix  8 resume lane's name  9 queue timeout ms of a job whose record says none  10 "1" (a loss) | "0" (none)
 --       | "spared" (another job's doing: none, unless that was said too often in a row)  11 most losses
 --       12 result if cancelled  13 result if dead-lettered  14 evidence of a loss to add, a JSON object
 --       15 dead letters to keep  16 ttl ms of a dead letter's record
---       17... channel, last frame if cancelled, last frame if dead-lettered
+--       17 outcome if cancelled  18 outcome if dead-lettered  19... channel, last frame if cancelled, last frame if dead-lettered
 -- Returns "queued" | "cancelled" | "dead_lettered" | "stale" | "not_leader"
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'not_leader' end
-local state, fence, worker, bytes, cancel, losses, ttl, evidence, timeout = fields_of(KEYS[2], 'state',
-  'fence', 'worker', 'bytes', 'cancel', 'losses', 'result_ttl_ms', 'evidence', 'queue_timeout_ms')
+local state, fence, worker, bytes, cancel, losses, ttl, evidence, timeout, stored = fields_of(KEYS[2], 'state',
+  'fence', 'worker', 'bytes', 'cancel', 'losses', 'result_ttl_ms', 'evidence', 'queue_timeout_ms', 'stored')
 local ours = fence == ARGV[3] and worker == ARGV[4] and may_become(state, ARGV[5])
 if ARGV[6] ~= '' then
   -- Only a fenced inbox may be emptied by another than its worker, unless the entry's job has gone on without it.
@@ -37,16 +38,18 @@ local finished, last_frame
 if cancel then
   finished, last_frame, state = ARGV[12], 1, 'cancelled'
 elseif is_dead then
-  finished, last_frame, state, ttl = ARGV[13], 2, 'dead_lettered', ARGV[16]
+  finished, last_frame, state = ARGV[13], 2, 'dead_lettered'
+  if stored ~= '' then ttl = ARGV[16] end
   redis.call('XADD', KEYS[10], 'MAXLEN', '~', ARGV[15], '*', 'j', ARGV[2], 'at_ms', now, 'losses', losses,
     'evidence', '[' .. (evidence or '') .. ']')
 end
 if finished then
   redis.call('HSET', KEYS[2], 'state', state, 'losses', losses, 'result', finished, 'finished_ms', now)
   redis.call('HDEL', KEYS[2], 'prefix')
-  redis.call('PEXPIRE', KEYS[2], ttl)
   redis.call('ZREM', KEYS[7], ARGV[2])
-  for i = 17, #ARGV, 3 do redis.call('PUBLISH', ARGV[i], ARGV[i + last_frame]) end
+  enter_end(KEYS[11], KEYS[2], ARGV[2], ARGV[16 + last_frame])
+  retain(KEYS[2], ttl)
+  for i = 19, #ARGV, 3 do redis.call('PUBLISH', ARGV[i], ARGV[i + last_frame]) end
   return state
 end
 local deadline = now + tonumber(timeout or ARGV[9])
@@ -54,5 +57,5 @@ local entry = join_lane(KEYS[4], KEYS[5], KEYS[6], ARGV[8], ARGV[2], deadline, t
 redis.call('HSET', KEYS[2], 'state', 'queued', 'losses', losses, 'prefix', ARGV[7], 'lane', ARGV[8], 'entry', entry,
   'deadline_ms', deadline)
 redis.call('ZADD', KEYS[7], deadline, ARGV[2])
-ring(KEYS[9])
+wake(KEYS[9])
 return 'queued'

@@ -1,7 +1,7 @@
 -- flags: allow-oom
 -- Drop inbox entries that stand for no job of this instance: they would take up its slots for ever. The jobs of the
 -- others are live: one that is not listed so is put back.
--- KEYS  1 leader  2 inbox  3 bell  4 live  5... jobs
+-- KEYS  1 leader  2 inbox  3 wake-up  4 live  5... jobs
 -- ARGV  1 leader token  2 instance  3 states that are no end  4... the job id, the fence and the entry id of each
 -- Returns the number of entries dropped, or "not_leader"
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'not_leader' end
@@ -17,5 +17,5 @@ for i = 5, #KEYS do
     redis.pcall('ZADD', KEYS[4], 'NX', assigned + timeout, id)
   end
 end
-if dropped > 0 then ring(KEYS[3]) end
+if dropped > 0 then wake(KEYS[3]) end
 return dropped

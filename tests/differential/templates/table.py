@@ -11,9 +11,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-from penstock.chat_template import ChatTemplate
-from penstock.conversation import Conversation
 from penstock.errors import InvalidRequestError, SettingsError
+from penstock.text.chat.conversation import Conversation
+from penstock.text.chat.template import ChatTemplate
 from tests.differential.templates.conversations import CASES
 from tests.differential.templates.reference import SPECIAL_TOKENS, expected
 

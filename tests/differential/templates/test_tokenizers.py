@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from penstock.conversation import Conversation
-from penstock.hf_tokenizer import HfTokenizer
-from penstock.tokenizer_check import TEXTS, difference
+from penstock.text.chat.conversation import Conversation
+from penstock.text.hf_tokenizer import HfTokenizer
+from penstock.text.tokenizer_check import TEXTS, difference
 
 ROOT = Path(__file__).parents[3]
 #: Their library makes another tokenizer of the folder than its tokenizer.json says: spaces are split otherwise.

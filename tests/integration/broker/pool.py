@@ -7,9 +7,10 @@ from typing import Any
 from penstock.broker import holding, leading, submission
 from penstock.broker.holding import Claimed, Held
 from penstock.broker.keys import PoolKeys
-from penstock.broker.submission import Accepted, Exists, LaneFull, OnlyIf
+from penstock.broker.submission import Accepted, Enqueued, OnlyIf
 from penstock.frames import End, Generated, Result
-from penstock.job import Job, JobClass, NewJob, State, new_job_id
+from penstock.job import Job, NewJob, State, new_job_id
+from penstock.job_class import JobClass
 from penstock.request import Api
 from tests.integration.open_broker import OpenBroker
 
@@ -37,14 +38,13 @@ class Pool:
         self.redis: Any = broker.client
         self.keys = PoolKeys(POOL)
 
-    async def submit(
-        self, *, max_jobs: int = 0, max_bytes: int = 0, replaces: int | None = None, **changes: Any
-    ) -> tuple[NewJob, Accepted | Exists | LaneFull]:
+    def new_job(self, **changes: Any) -> NewJob:
+        """A job that nobody has submitted."""
         fields: dict[str, Any] = {
             "id": new_job_id(POOL),
             "api": Api.CHAT,
             "body": b'{"model": "sim"}',
-            "is_rich": False,
+            "is_engine_written": False,
             "model": "sim",
             "job_class": JobClass.STANDARD,
             "tenant": "acme",
@@ -52,7 +52,12 @@ class Pool:
             "run_timeout_ms": 60_000,
             "result_ttl_ms": 60_000,
         }
-        job = NewJob(**{**fields, **changes})
+        return NewJob(**{**fields, **changes})
+
+    async def submit(
+        self, *, max_jobs: int = 0, max_bytes: int = 0, replaces: int | None = None, **changes: Any
+    ) -> tuple[NewJob, Enqueued]:
+        job = self.new_job(**changes)
         return job, await self.broker.run(
             submission.enqueue(job, max_jobs=max_jobs, max_bytes=max_bytes, replaces=replaces)
         )

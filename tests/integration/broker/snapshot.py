@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 from penstock.broker.holding import Held
 from penstock.broker.keys import PoolKeys
 from penstock.job import RESUME_LANE, State
+from penstock.ledger import Entry
+from penstock.usage import day_of, usage_of
 
 LANES = (RESUME_LANE, "standard:acme", "batch:acme")
 
@@ -53,6 +57,11 @@ class Snapshot:
     #: Whole minutes until a record goes; None where it stays.
     ttls_min: dict[str, int | None]
     dead_letters: int
+    #: What of the ledger nobody has applied yet.
+    ledger: list[Entry]
+    cursor: str
+    #: By measure, over all days and lines.
+    used: Counter[str]
 
     def jobs(self, states: frozenset[State]) -> dict[str, Record]:
         """The records in one of these states."""
@@ -64,13 +73,14 @@ def look(client: Any, keys: PoolKeys, jobs: Sequence[str], instances: Sequence[s
     pipe = client.pipeline(transaction=False)
     pipe.hgetall(keys.lane_counts).hgetall(keys.lane_bytes).hgetall(keys.workers).smembers(keys.instances)
     pipe.zrange(keys.live, 0, -1, withscores=True).xlen(keys.dead_letters)
+    pipe.xrange(keys.ledger).get(keys.ledger_cursor).hgetall(keys.usage(day_of(time.time_ns() // 1_000_000)))
     for lane in LANES:
         pipe.xrange(keys.lane(lane))
     for instance in instances:
         pipe.xrange(keys.inbox(instance)).hgetall(keys.worker(instance))
     for job in jobs:
         pipe.hgetall(keys.job(job)).pttl(keys.job(job))
-    counts, sizes, names, registered, live, dead_letters, *replies = pipe.execute()
+    counts, sizes, names, registered, live, dead_letters, ledger, cursor, usage, *replies = pipe.execute()
     lanes, rest = replies[: len(LANES)], replies[len(LANES) :]
     inboxes, workers = rest[: 2 * len(instances) : 2], rest[1 : 2 * len(instances) : 2]
     records, ttls_ms = rest[2 * len(instances) :: 2], rest[2 * len(instances) + 1 :: 2]
@@ -94,6 +104,9 @@ def look(client: Any, keys: PoolKeys, jobs: Sequence[str], instances: Sequence[s
             if ttl != _NO_KEY
         },
         dead_letters=dead_letters,
+        ledger=[Entry.from_stream(*entry) for entry in ledger],
+        cursor=(cursor or b"").decode(),
+        used=sum((Counter(measures) for measures in usage_of(usage).values()), Counter()),
     )
 
 

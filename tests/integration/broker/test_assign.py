@@ -111,3 +111,12 @@ async def test_a_lost_worker_can_claim_nothing(pool: Pool) -> None:
     await pool.lose("w.1")
     assert await pool.claim("w.1", held) == "fenced"
     assert await pool.state(held.job) is State.ASSIGNED
+
+
+async def test_a_job_tells_each_attempt(pool: Pool) -> None:
+    held = await pool.running("w.1")
+    await pool.hand_back("w.1", held)
+    await pool.assign(held.job, "w.1")
+    job = await pool.read(held.job)
+    assert [worker for worker, _ in job.assignments] == ["w.1", "w.1"]
+    assert job.created_ms <= job.assignments[0][1] <= job.assignments[1][1] == job.assigned_ms

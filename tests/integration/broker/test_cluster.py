@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from penstock.broker import leading
+from penstock.broker import leading, signing
 from penstock.broker.channel import servers_of
 from penstock.broker.client import Broker
 from penstock.broker.cluster import Cluster
@@ -133,14 +133,14 @@ async def test_a_script_whose_keys_are_at_two_nodes_waits_until_they_are_not(
     assert source is not None
     assert target is not None
     keys, slot = keys_of(pool), _slot(pool)
-    await broker.ask_many([Query(("DEL", keys.leader), int), Query(("RPUSH", keys.bell, 1), int)])
+    await broker.ask_many([Query(("DEL", keys.leader), int), Query(("RPUSH", keys.wake_up, 1), int)])
     _move(slot, source, target)
     patient = Broker(Endpoint.parse(cluster.url), timeout_s=TIMEOUT_S, patience_s=30)
     try:
         with pytest.raises(BrokerUnavailableError, match=r"TRYAGAIN|rearranged"):
             await broker.run(leading.lead(pool, "me", 60_000))
         leads = asyncio.create_task(patient.run(leading.lead(pool, "me", 60_000)))
-        source.client.execute_command("MIGRATE", "127.0.0.1", target.port, keys.bell, 0, 1000)  # type: ignore[no-untyped-call]
+        source.client.execute_command("MIGRATE", "127.0.0.1", target.port, keys.wake_up, 0, 1000)  # type: ignore[no-untyped-call]
         _settle(slot, cluster, target)
         assert (await leads).is_ours
     finally:
@@ -198,3 +198,11 @@ async def test_where_nobody_answers_the_error_is_one_of_lost() -> None:
         await cluster.learn()
     with pytest.raises(LOST):
         await cluster.subscriber(lambda _: None)
+
+
+async def test_what_is_of_no_pool_has_a_node_as_well(broker: Broker) -> None:
+    for period in range(10):
+        assert await broker.run(signing.key_of_period(period, b"first", 60_000)) == b"first"
+        assert await broker.run(signing.key_of_period(period, b"second", 60_000)) == b"first"
+        assert await broker.ask(signing.known_key(period)) == b"first"
+    assert await broker.ask(signing.known_key(10)) is None

@@ -6,8 +6,10 @@ import pytest
 
 from penstock.broker import submission
 from penstock.broker.submission import Accepted, Exists, LaneFull
+from penstock.errors import BrokerDataError
 from penstock.frames import encode_generated
-from penstock.job import RESUME_LANE, JobClass, State, first_fence
+from penstock.job import RESUME_LANE, State, first_fence
+from penstock.job_class import JobClass
 from penstock.request import Api
 from tests.integration.broker.pool import POOL, Pool, result, tokens
 
@@ -32,7 +34,7 @@ async def test_an_accepted_job_is_a_record_and_a_lane_entry(pool: Pool) -> None:
 async def test_an_accepted_job_rings_the_bell_once(pool: Pool) -> None:
     await pool.queued()
     await pool.queued()
-    assert await pool.redis.llen(pool.keys.bell) == 1
+    assert await pool.redis.llen(pool.keys.wake_up) == 1
 
 
 async def test_an_accepted_job_is_among_the_live_by_its_deadline(pool: Pool) -> None:
@@ -175,3 +177,25 @@ async def test_what_was_to_end_a_former_run_does_not_end_the_next(pool: Pool) ->
     held = await pool.assign(job.id, "w.1")
     assert await pool.broker.run(submission.request_cancel(POOL, job.id, "w.1", 0)) == "moved"
     assert (await pool.read(held.job)).state is State.ASSIGNED
+
+
+async def test_many_are_accepted_or_refused_each_by_itself(pool: Pool) -> None:
+    known = await pool.queued()
+    names = [f"{POOL}-a", f"{POOL}-b", f"{POOL}-a", known, f"{POOL}-c", f"{POOL}-d", f"{POOL}-e"]
+    jobs = [pool.new_job(id=name) for name in names]
+    call = submission.enqueue_each(jobs, max_jobs=4, max_bytes=0)
+    first, again = await pool.broker.run(call), await pool.broker.run(call)
+    assert [type(reply) for reply in first] == [Accepted, Accepted, Exists, Exists, Accepted, LaneFull, LaneFull]
+    assert [type(reply) for reply in again] == [Exists, Exists, Exists, Exists, Exists, LaneFull, LaneFull]
+    assert await pool.redis.hget(pool.keys.lane_counts, jobs[0].lane) == b"4"
+    assert await pool.redis.hget(pool.keys.lane_bytes, jobs[0].lane) == str(4 * len(jobs[0].body)).encode()
+    assert await pool.redis.zcard(pool.keys.live) == await pool.redis.xlen(pool.keys.lane(jobs[0].lane)) == 4
+    assert await pool.redis.zcard(pool.keys.job_index("acme")) == 4
+
+
+async def test_a_wrong_key_among_many_is_found_before_anything_is_written(pool: Pool) -> None:
+    jobs = [pool.new_job() for _ in range(2)]
+    await pool.redis.set(pool.keys.job(jobs[1].id), "no record")
+    with pytest.raises(BrokerDataError):
+        await pool.broker.run(submission.enqueue_each(jobs, max_jobs=0, max_bytes=0))
+    assert not await pool.redis.exists(pool.keys.job(jobs[0].id), pool.keys.lane_counts, pool.keys.live)

@@ -103,9 +103,9 @@ async def test_a_free_slot_rings_the_bell_where_a_job_waits_for_one(pool: Pool, 
     held = await pool.running("w.1")
     if is_awaited:
         await pool.queued()
-    await pool.redis.delete(pool.keys.bell)
+    await pool.redis.delete(pool.keys.wake_up)
     await pool.finish("w.1", held)
-    assert await pool.redis.llen(pool.keys.bell) == int(is_awaited)
+    assert await pool.redis.llen(pool.keys.wake_up) == int(is_awaited)
 
 
 async def test_finishing_twice_finishes_once(pool: Pool) -> None:

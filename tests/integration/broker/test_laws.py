@@ -19,13 +19,16 @@ from hypothesis.stateful import (
 )
 from redis.exceptions import NoScriptError
 
-from penstock.broker import holding, leading, mending, submission
+from penstock.broker import holding, leading, ledger, mending, submission
 from penstock.broker.keys import PoolKeys
 from penstock.broker.script import Call
 from penstock.broker.submission import OnlyIf
 from penstock.frames import Generated
-from penstock.job import REPLACEABLE, JobClass, NewJob, State, first_fence, run_of
+from penstock.job import REPLACEABLE, NewJob, State, first_fence, run_of
+from penstock.job_class import JobClass
+from penstock.ledger import Entry
 from penstock.request import Api
+from penstock.usage import counts
 from tests.integration.broker.pool import LEADER, POOL, result, tokens
 from tests.integration.broker.snapshot import Record, Snapshot, Taken, Waiting, look
 
@@ -34,10 +37,27 @@ T = TypeVar("T")
 SLOTS = 2
 TERMINAL = frozenset(state for state in State if state.terminal)
 LIVING = frozenset(State) - TERMINAL
+#: What a job's record says of its request and its answer.
+CONTENT = frozenset(
+    {
+        b"body",
+        b"digest",
+        b"prefix",
+        b"metadata",
+        b"evidence",
+        b"trace",
+        b"key",
+        b"listeners",
+        b"purge",
+        b"request",
+        b"webhook",
+    }
+)
 HELD = frozenset({State.ASSIGNED, State.RUNNING})
 
 tokens_led_by = st.sampled_from([LEADER, LEADER, LEADER, "scheduler:0"])
 names = st.sampled_from(["w", "x"])
+readers = st.sampled_from(["background:1", "background:1", "background:2"])
 any_index = st.integers(0, 10**6)
 
 
@@ -56,9 +76,13 @@ class PoolMachine(RuleBasedStateMachine):
         self._taken: list[Taken] = []
         #: By job and run.
         self._ended: dict[tuple[str, int], Record] = {}
+        #: By job and run, as far as somebody asked for it after the end.
+        self._purged: set[tuple[str, int]] = set()
         self._fences: Counter[str] = Counter()
         #: What anybody may have read of a job: its fence.
         self._read: list[tuple[str, int]] = []
+        #: What some reader of the ledger once read: the cursor, and the entries behind it.
+        self._pages: list[tuple[str, list[Entry]]] = []
         self._seen = look(self._client, self._keys, [], [])
 
     def teardown(self) -> None:
@@ -177,6 +201,16 @@ class PoolMachine(RuleBasedStateMachine):
         self._twice(submission.leave(POOL, _pick(self._jobs, at), ["s:a", "f:a"]))
 
     @precondition(lambda self: self._jobs)
+    @rule(at=any_index)
+    def purge(self, at: int) -> None:
+        job = _pick(self._jobs, at)
+        if self._call(submission.purge(POOL, job, result(State.CANCELLED))) == "purged":
+            # What is left of it is its end.
+            run = _run(self._seen.records[job])
+            self._purged.add((job, run))
+        self._twice(submission.purge(POOL, job, result(State.CANCELLED)))
+
+    @precondition(lambda self: self._jobs)
     @rule(at=any_index, where=any_index)
     def attach(self, at: int, where: int) -> None:
         self._twice(submission.attach(POOL, _pick(self._jobs, at), _pick(self._instances, where), "s:a", 0))
@@ -221,7 +255,34 @@ class PoolMachine(RuleBasedStateMachine):
     def unlist(self, at: int, token: str) -> None:
         self._twice(mending.unlist(POOL, token, _pick(self._jobs, at)))
 
+    @rule(token=readers)
+    def lead_ledger(self, token: str) -> None:
+        self._twice(ledger.lead(POOL, token, 600_000))
+
+    @precondition(lambda self: self._pages)
+    @rule(at=any_index, token=readers, count=st.integers(1, 3))
+    def apply_ledger(self, at: int, token: str, count: int) -> None:
+        before, entries = _pick(self._pages, at)
+        some = entries[:count]
+        added = counts(some)
+        self._twice(ledger.apply(POOL, token, before=before, last=some[-1].id, counts=added, keep_ms=600_000))
+
     # What must hold.
+
+    @invariant()
+    def each_end_is_counted_or_in_the_ledger_once(self) -> None:
+        ends = Counter(record[b"state"].decode() for record in self._ended.values())
+        entered = Counter(entry.state.value for entry in self._seen.ledger)
+        used = Counter({state: self._seen.used[state] for state in State if self._seen.used[state]})
+        assert entered + used == ends
+        assert self._seen.used["jobs"] == used.total()
+        waiting = {(entry.job, run_of(entry.fence)) for entry in self._seen.ledger}
+        assert len(waiting) == len(self._seen.ledger)
+        assert waiting <= self._ended.keys()
+
+    @invariant()
+    def the_ledger_begins_behind_its_cursor(self) -> None:
+        assert all(_place(entry.id) > _place(self._seen.cursor) for entry in self._seen.ledger)
 
     @invariant()
     def lanes_are_counted_exactly(self) -> None:
@@ -257,7 +318,19 @@ class PoolMachine(RuleBasedStateMachine):
         assert {job for job, _ in self._ended} <= self._seen.records.keys()
         for job, record in self._seen.jobs(TERMINAL).items():
             assert record[b"result"]
-            assert self._ended.setdefault((job, _run(record)), record) == record
+            ended = self._ended.setdefault((job, _run(record)), record)
+            if b"purged" in record:
+                assert not record.keys() & CONTENT
+                ended = {name: value for name, value in ended.items() if name in record} | {
+                    name: record[name] for name in (b"result", b"purged")
+                }
+            assert ended == record
+
+    @invariant()
+    def whoever_is_to_be_erased_is_erased_with_its_end(self) -> None:
+        for job, record in self._seen.jobs(TERMINAL).items():
+            assert b"purge" not in record
+            assert b"purged" in record or (job, _run(record)) not in self._purged
         living = self._seen.jobs(LIVING)
         assert not self._ended.keys() & {(job, _run(record)) for job, record in living.items()}
 
@@ -265,7 +338,8 @@ class PoolMachine(RuleBasedStateMachine):
     def an_answer_is_never_made_anew(self) -> None:
         for (job, run), record in self._ended.items():
             if _run(self._seen.records[job]) > run:
-                assert State(record[b"state"].decode()) in REPLACEABLE
+                is_purged = (job, run) in self._purged or b"purged" in record
+                assert is_purged or State(record[b"state"].decode()) in REPLACEABLE
 
     @invariant()
     def nothing_of_a_former_run_is_left(self) -> None:
@@ -303,6 +377,9 @@ class PoolMachine(RuleBasedStateMachine):
         self._taken += [taken for taken in once.taken if taken not in self._taken]
         read = [(job, int(record[b"fence"])) for job, record in once.records.items()]
         self._read += [one for one in read if one not in self._read]
+        page = (once.cursor, once.ledger)
+        if once.ledger and page not in self._pages:
+            self._pages.append(page)
 
     def _look(self) -> Snapshot:
         return look(self._client, self._keys, self._jobs, self._instances)
@@ -321,7 +398,7 @@ def _job(number: int, **changes: Any) -> NewJob:
         "id": f"{POOL}-{number}",
         "api": Api.CHAT,
         "body": b"x",
-        "is_rich": False,
+        "is_engine_written": False,
         "model": "sim",
         "job_class": JobClass.STANDARD,
         "tenant": "acme",
@@ -339,6 +416,10 @@ def _run(record: Record) -> int:
 def _connected(url: str) -> Any:
     """Redis-py's own hints mix up what its two clients return."""
     return redis.Redis.from_url(url)
+
+
+def _place(entry: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in entry.split("-")) if entry else (0, 0)
 
 
 def _pick(choices: list[T], index: int) -> T:

@@ -35,7 +35,7 @@ async def test_a_leader_renews_its_lease(broker: OpenBroker) -> None:
 
 async def test_a_leader_that_resigns_is_replaced_at_once(pool: Pool) -> None:
     assert await pool.broker.run(leading.resign(POOL, LEADER)) == "resigned"
-    assert await pool.redis.llen(pool.keys.bell) == 1
+    assert await pool.redis.llen(pool.keys.wake_up) == 1
     assert await pool.lead("scheduler:2")
 
 
@@ -100,17 +100,17 @@ async def test_a_beat_renews_the_lease_and_tells_the_state(pool: Pool) -> None:
 async def test_the_bell_rings_for_a_new_leader_and_not_for_its_renewals(broker: OpenBroker) -> None:
     pool = Pool(broker)
     await pool.lead()
-    assert await pool.redis.llen(pool.keys.bell) == 1
-    await pool.redis.delete(pool.keys.bell)
+    assert await pool.redis.llen(pool.keys.wake_up) == 1
+    await pool.redis.delete(pool.keys.wake_up)
     await pool.lead()
-    assert await pool.redis.llen(pool.keys.bell) == 0
+    assert await pool.redis.llen(pool.keys.wake_up) == 0
 
 
 async def test_a_change_of_state_rings_the_bell(pool: Pool) -> None:
     await _beat(pool, "w.1", "ready")
-    assert await pool.redis.llen(pool.keys.bell) == 0
+    assert await pool.redis.llen(pool.keys.wake_up) == 0
     await _beat(pool, "w.1", "draining")
-    assert await pool.redis.llen(pool.keys.bell) == 1
+    assert await pool.redis.llen(pool.keys.wake_up) == 1
 
 
 async def test_the_lost_and_the_forgotten_have_no_beat(pool: Pool) -> None:
@@ -130,11 +130,11 @@ async def test_a_worker_is_lost_only_at_the_beat_that_stood_still(pool: Pool) ->
 
 async def test_a_certain_death_needs_no_beat(pool: Pool) -> None:
     await _beat(pool, "w.1")
-    await pool.redis.delete(pool.keys.bell)
+    await pool.redis.delete(pool.keys.wake_up)
     assert await pool.lose("w.1") == "lost"
     record = await _worker(pool, "w.1")
     assert (record[b"state"], record[b"why"]) == (b"lost", b"it was killed")
-    assert await pool.redis.llen(pool.keys.bell) == 1
+    assert await pool.redis.llen(pool.keys.wake_up) == 1
 
 
 async def test_nobody_is_lost_who_was_never_there(pool: Pool) -> None:
@@ -155,7 +155,8 @@ async def test_a_retired_instance_leaves_nothing_behind(pool: Pool) -> None:
     await pool.finish("w.1", held)
     assert await pool.broker.run(leading.retire(POOL, "w.1", "w")) == "retired"
     assert await pool.broker.run(leading.retire(POOL, "w.1", "w")) == "retired"
-    left = {pool.keys.job(held.job), pool.keys.leader, pool.keys.settings, pool.keys.bell}
+    of_job = {pool.keys.job(held.job), pool.keys.job_index("acme"), pool.keys.ledger}
+    left = of_job | {pool.keys.leader, pool.keys.settings, pool.keys.wake_up}
     assert {key.decode() for key in await pool.redis.keys()} == left
 
 

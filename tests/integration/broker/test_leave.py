@@ -1,4 +1,4 @@
-"""Who waits for a job, and what happens when nobody does any more."""
+"""Listeners leave a job: who is left, and when a job counts as unwanted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_leaving_what_has_ended_or_is_gone_writes_nothing(pool: Pool) -> N
     assert not await pool.redis.exists(pool.keys.job("sim-0"))
 
 
-async def test_a_job_that_somebody_came_for_meanwhile_is_not_ended_for_the_one_who_left(pool: Pool) -> None:
+async def test_a_job_is_cancelled_as_unwanted_only_if_it_has_no_listener(pool: Pool) -> None:
     waiting = await pool.queued(listeners="s:b")
     held = await pool.running("w.1", listeners="s:b")
     assert await pool.withdraw(waiting, State.CANCELLED, only_if=OnlyIf.UNWANTED) == "wanted"

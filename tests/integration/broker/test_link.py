@@ -6,13 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from penstock.broker.channel import servers_of
 from penstock.broker.connections import Endpoint
 from penstock.broker.dialing import open_link
+from penstock.broker.errors import RedisConnectionError, RedisError, RedisTimeoutError
 from penstock.broker.link import Link
 from tests.chaos.proxy import Proxy
 

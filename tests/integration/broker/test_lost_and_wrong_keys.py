@@ -38,17 +38,17 @@ async def _beat(pool: Pool) -> str:
 @pytest.mark.parametrize("key", [PoolKeys("sim").instances, PoolKeys("sim").workers])
 async def test_what_a_registration_wrote_is_put_back_by_the_next_beat(pool: Pool, key: str) -> None:
     before = await pool.redis.dump(key)
-    await pool.redis.delete(key, pool.keys.bell)
+    await pool.redis.delete(key, pool.keys.wake_up)
     assert await _beat(pool) == "alive"
 
     assert await pool.redis.dump(key) == before
-    assert await pool.redis.exists(pool.keys.bell) == (key == pool.keys.instances)
+    assert await pool.redis.exists(pool.keys.wake_up) == (key == pool.keys.instances)
 
 
 async def test_a_beat_is_not_missed_for_a_wrong_key_of_the_pool(pool: Pool) -> None:
     await _replace(pool, pool.keys.instances)
     await _replace(pool, pool.keys.workers)
-    await _replace(pool, pool.keys.bell)
+    await _replace(pool, pool.keys.wake_up)
 
     assert await _beat(pool) == "alive"
     assert await pool.broker.run(holding.beat(POOL, "w.1", "draining", {})) == "alive"
@@ -62,13 +62,13 @@ async def test_a_beat_puts_no_older_instance_in_the_place_of_a_newer(pool: Pool)
 
 
 async def test_who_leads_puts_leadership_settings_and_bell_in_order(pool: Pool) -> None:
-    for key in (pool.keys.leader, pool.keys.settings, pool.keys.bell):
+    for key in (pool.keys.leader, pool.keys.settings, pool.keys.wake_up):
         await _replace(pool, key)
     assert await pool.lead()
 
     assert await pool.redis.get(pool.keys.leader) == LEADER.encode()
     assert await pool.redis.get(pool.keys.settings) == b"{}"
-    assert await pool.redis.lrange(pool.keys.bell, 0, -1) == [b"1"]
+    assert await pool.redis.lrange(pool.keys.wake_up, 0, -1) == [b"1"]
 
 
 async def test_who_follows_hears_the_leaders_settings(pool: Pool) -> None:
@@ -132,7 +132,7 @@ async def test_an_assignment_that_cannot_be_whole_is_none(pool: Pool) -> None:
     assert await pool.inbox("w.1") == []
 
 
-@pytest.mark.parametrize("name", ["lane_counts", "lane_bytes", "lane"])
+@pytest.mark.parametrize("name", ["lane_counts", "lane_bytes", "lane", "live"])
 async def test_a_waiting_job_can_be_ended_whatever_its_lane_and_counts_are(pool: Pool, name: str) -> None:
     job_id = await pool.queued(queue_timeout_ms=0)
     wrong = pool.keys.lane(await _lane(pool, job_id)) if name == "lane" else getattr(pool.keys, name)
@@ -140,6 +140,16 @@ async def test_a_waiting_job_can_be_ended_whatever_its_lane_and_counts_are(pool:
 
     assert await pool.withdraw(job_id, State.EXPIRED, overdue=True) == "withdrawn"
     assert await pool.state(job_id) is State.EXPIRED
+
+
+@pytest.mark.parametrize("name", ["live", "wake_up", "lane_counts"])
+async def test_a_running_job_ends_whatever_the_pools_lists_are(pool: Pool, name: str) -> None:
+    held = await pool.running("w.1")
+    await _replace(pool, getattr(pool.keys, name))
+
+    assert await pool.finish("w.1", held) == "finished"
+    assert await pool.state(held.job) is State.COMPLETED
+    assert await pool.inbox("w.1") == []
 
 
 async def test_a_job_whose_record_is_none_is_nobodys(pool: Pool) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from penstock.broker import leading
 from penstock.broker.holding import Held
 from penstock.broker.leading import Loss
@@ -51,7 +53,7 @@ async def test_a_lost_workers_job_waits_to_go_on_from_its_tokens(pool: Pool) -> 
     assert (job.state, job.lane, job.prefix, job.losses) == (State.QUEUED, RESUME_LANE, tokens(3), 1)
     assert await pool.inbox("w.1") == []
     assert await pool.redis.zscore(pool.keys.live, job.id) == job.deadline_ms
-    assert await pool.redis.llen(pool.keys.bell) == 1
+    assert await pool.redis.llen(pool.keys.wake_up) == 1
 
 
 async def test_taking_it_twice_takes_it_once(pool: Pool) -> None:
@@ -152,3 +154,10 @@ async def test_a_job_that_is_always_there_when_a_worker_dies_is_charged_in_the_e
     assert await _requeue(pool, held, counted=False, spared=True) == "queued"
     assert (await pool.read(held.job)).losses == 1
     assert not await pool.redis.hexists(pool.keys.job(held.job), "spared")
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+async def test_a_dead_letter_stays_longer_than_other_jobs_if_it_may_be_stored(pool: Pool, is_stored: bool) -> None:  # noqa: FBT001
+    held = await _lost(pool, is_stored=is_stored)
+    assert await _requeue(pool, held, max_losses=1) == "dead_lettered"
+    assert (await pool.redis.pttl(pool.keys.job(held.job)) > 60_000) is is_stored

@@ -10,11 +10,11 @@ from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import EmbeddedRedis
 from penstock.broker.epochs import next_epoch
-from penstock.broker.server import Server
+from penstock.broker.server import RedisServer, unsuitable
 
 
-async def met(url: str) -> list[Server]:
-    heard: list[Server] = []
+async def met(url: str) -> list[RedisServer]:
+    heard: list[RedisServer] = []
     broker = Broker(Endpoint.parse(url), on_met=heard.append)
     await asyncio.gather(*(broker.run(next_epoch("sim")) for _ in range(3)))
     await broker.run(next_epoch("sim"))
@@ -22,10 +22,12 @@ async def met(url: str) -> list[Server]:
     return heard
 
 
-async def test_every_server_of_ours_suits(own_redis: EmbeddedRedis) -> None:
-    (server,) = await met(own_redis.url)
+async def test_every_server_of_ours_suits(redis_server: EmbeddedRedis, redis_url: str) -> None:
+    (server,) = await met(redis_url)
+    assert server.name.startswith(f"{redis_server.binary}.")
     assert server.version >= (6, 2)
     assert (server.role, server.eviction) == ("master", "noeviction")
+    assert not list(unsuitable(server))
 
 
 async def test_an_evicting_server_says_so_where_config_is_forbidden(own_redis: EmbeddedRedis) -> None:

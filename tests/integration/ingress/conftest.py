@@ -1,33 +1,64 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Protocol
 
 import httpx
-import msgspec
 import pytest
 
 from penstock.broker.connections import Endpoint
-from penstock.settings import EngineName, IngressSettings, ModelSettings, PoolSettings, RedisSettings, Settings
+from penstock.broker.embedded import EmbeddedRedis
+from penstock.settings import (
+    EngineName,
+    FileSettings,
+    IngressSettings,
+    ModelSettings,
+    PoolSettings,
+    RedisSettings,
+    Settings,
+    StorageSettings,
+)
+from penstock.settings.sections import StreamSettings
 from tests.integration.ingress.fake_worker import POOL, FakeWorker
 from tests.integration.ingress.serving import Serving, serving
 from tests.integration.open_broker import OpenBroker
+from tests.servers import oldest_server
 
 
 class Serve(Protocol):
     """Starts an ingress whose settings differ from the test's in some fields."""
 
-    async def __call__(self, *, pool: dict[str, object] | None = None, **ingress: object) -> Serving: ...
+    async def __call__(
+        self,
+        *,
+        pool: dict[str, object] | None = None,
+        streams: dict[str, object] | None = None,
+        files: dict[str, object] | None = None,
+        **ingress: object,
+    ) -> Serving: ...
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """One server, the oldest: what is asked of Redis is tried on each in tests/integration/broker."""
+    with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as folder:
+        server = EmbeddedRedis(RedisSettings(data_dir=Path(folder)), oldest_server())
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture
-def settings(redis_url: str) -> Settings:
+def settings(redis_url: str, data_dir: Path) -> Settings:
     return Settings(
         models={"sim": ModelSettings(pool=POOL)},
         pools={POOL: PoolSettings(engine=EngineName.SIMULATED, options={"max_model_len": 4096})},
         redis=RedisSettings(url=redis_url),
         ingress=IngressSettings(drain_grace_s=0.5),
+        storage=StorageSettings(url=str(data_dir / "files")),
     )
 
 
@@ -35,11 +66,20 @@ def settings(redis_url: str) -> Settings:
 async def serve(settings: Settings) -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
-        async def start(*, pool: dict[str, object] | None = None, **ingress: object) -> Serving:
-            changed = msgspec.structs.replace(
-                settings,
-                pools={POOL: msgspec.structs.replace(settings.pools[POOL], **(pool or {}))},
-                ingress=msgspec.structs.replace(settings.ingress, **ingress),
+        async def start(
+            *,
+            pool: dict[str, object] | None = None,
+            streams: dict[str, object] | None = None,
+            files: dict[str, object] | None = None,
+            **ingress: object,
+        ) -> Serving:
+            changed = settings.model_copy(
+                update={
+                    "pools": {POOL: PoolSettings.model_validate({**dict(settings.pools[POOL]), **(pool or {})})},
+                    "streams": StreamSettings.model_validate(streams or {}),
+                    "files": FileSettings.model_validate(files or {}),
+                    "ingress": IngressSettings.model_validate({**dict(settings.ingress), **ingress}),
+                }
             )
             return await stack.enter_async_context(serving(changed))
 

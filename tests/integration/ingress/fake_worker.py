@@ -34,9 +34,9 @@ class Hand:
 
     @property
     def listeners(self) -> list[tuple[str, str]]:
-        """Pairs of wish and channel."""
+        """Pairs of delivery and channel."""
         pairs = [one.partition(":") for one in self.claimed.listeners.split(",") if one]
-        return [(wish, channel) for wish, _, channel in pairs]
+        return [(delivery, channel) for delivery, _, channel in pairs]
 
 
 class FakeWorker:
@@ -89,7 +89,7 @@ class FakeWorker:
         offset = len(hand.generated.tokens)
         delta = Delta(hand.held.job, hand.held.fence, offset, _tokens(offset, pieces), list(pieces))
         hand.generated.extend(delta)
-        sends = [(channel, 0) for wish, channel in hand.listeners if wish == "s" and heard]
+        sends = [(channel, 0) for delivery, channel in hand.listeners if delivery == "s" and heard]
         frame = encode_frame(self.instance, [delta])
         assert await self.broker.run(emit(POOL, self.instance, "", [frame], sends)) != "fenced"
 
@@ -105,8 +105,8 @@ class FakeWorker:
         hand.generated.extend(last)
         everything = Delta(last.job, last.fence, 0, hand.generated.tokens, hand.generated.pieces, end)
         notices: list[str | bytes] = []
-        for wish, channel in hand.listeners if heard else []:
-            notices += (channel, encode_frame(self.instance, [last if wish == "s" else everything]))
+        for delivery, channel in hand.listeners if heard else []:
+            notices += (channel, encode_frame(self.instance, [last if delivery == "s" else everything]))
         result = Result(end, hand.generated, response)
         assert (
             await self.broker.run(finish(POOL, self.instance, hand.held, result, ttft_ms=5, notices=notices))
@@ -127,9 +127,9 @@ class FakeWorker:
     async def answer_attach(self, hand: Hand) -> Attach:
         """Wait until an ingress asks for the job's tokens; send it what it lacks, and all that comes later."""
         (asked, *_) = [one for one in await self.controls() if isinstance(one, Attach) and one.job == hand.held.job]
-        wish, _, channel = asked.listener.partition(":")
+        delivery, _, channel = asked.listener.partition(":")
         hand.claimed = _listening(hand.claimed, asked.listener)
-        if wish == "s":
+        if delivery == "s":
             tokens, pieces = hand.generated.tokens[asked.offset :], hand.generated.pieces[asked.offset :]
             snapshot = encode_frame(self.instance, [Delta(asked.job, hand.held.fence, asked.offset, tokens, pieces)])
             await self.broker.run(emit(POOL, self.instance, "", [], [(channel, 0)], unjournalled=[snapshot]))

@@ -14,8 +14,8 @@ import httpx
 from fastapi import FastAPI
 
 from ingress.app import ingress_app
-from ingress.context import Context
-from ingress.server import Server, listen
+from ingress.http.server import HttpServer, listen
+from ingress.intake.context import Context
 from penstock.settings import Settings
 from tests.eventual import until
 from tests.integration.ingress.fake_worker import FakeWorker, Hand
@@ -30,7 +30,7 @@ class Serving:
 
     port: int
     client: httpx.AsyncClient
-    server: Server
+    server: HttpServer
     context: Context
 
     async def raw(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -50,7 +50,7 @@ def _context(app: Any) -> Context:
 async def serving(settings: Settings) -> AsyncIterator[Serving]:
     """Serve until the block is left."""
     app = ingress_app(settings)
-    server = Server(app, settings.ingress)
+    server = HttpServer(app, settings.ingress)
     listener: socket.socket = listen("127.0.0.1", 0, "ingress")
     port = listener.getsockname()[1]
     task = asyncio.create_task(server.serve([listener]))

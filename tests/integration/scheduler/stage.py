@@ -11,12 +11,13 @@ from typing import Any
 
 from penstock.broker import holding
 from penstock.broker.client import Broker
+from penstock.broker.contact import Contact
+from penstock.broker.repeating import rest
 from penstock.errors import BrokerUnavailableError
 from penstock.frames import Delta, Generated, decode_frame, encode_frame
 from penstock.settings import EngineName, PoolSettings, SchedulerSettings
 from scheduler.duties import fulfil
 from scheduler.leader import Candidate
-from scheduler.term import rest
 from tests.eventual import until
 from tests.integration.broker.pool import POOL, Pool
 from tests.integration.open_broker import OpenBroker
@@ -37,7 +38,7 @@ async def scheduling(
     broker: Broker, *, settings: PoolSettings | None = None, reconcile_s: float = 60.0
 ) -> AsyncIterator[Candidate]:
     """A scheduler at work in this process; given a chance to lead by whoever has the lease."""
-    candidate = Candidate(broker, POOL, settings or pool_settings(), ttl_s=LEADER_TTL_S)
+    candidate = Candidate(broker, Contact(broker.address), POOL, settings or pool_settings(), ttl_s=LEADER_TTL_S)
     duties = partial(fulfil, settings=SchedulerSettings(tick_s=0.05, reconcile_s=reconcile_s), traced=False)
     task = asyncio.create_task(candidate.run(duties))
     try:

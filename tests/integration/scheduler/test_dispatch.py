@@ -6,7 +6,8 @@ import asyncio
 
 from penstock.broker import observing
 from penstock.frames import encode_generated
-from penstock.job import JobClass, State
+from penstock.job import State
+from penstock.job_class import JobClass
 from tests.eventual import until
 from tests.integration.broker.pool import Pool, tokens
 from tests.integration.scheduler.stage import StageWorker, inbox_of, scheduling, working

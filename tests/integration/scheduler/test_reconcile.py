@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from penstock.broker.client import Broker
+from penstock.broker.trouble import Duty
 from penstock.frames import Generated
 from penstock.job import RESUME_LANE, State
 from scheduler.reconcile import Reconciler
 from scheduler.term import Term
-from scheduler.trouble import Duty
 from tests.integration.broker.pool import LEADER, POOL, Pool, tokens
 from tests.integration.scheduler.stage import StageWorker, pool_settings
 

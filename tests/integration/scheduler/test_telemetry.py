@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from prometheus_client import REGISTRY
 
-from penstock.job import JobClass
-from penstock.telemetry import spans, tracing
-from penstock.telemetry.tracing import Attributes, Span
+from penstock.job_class import JobClass
+from penstock.telemetry import spans, trace_context, tracing
+from penstock.telemetry.span import Attributes, Span
 from scheduler.dispatch import Dispatcher
-from scheduler.gauges import Gauges
+from scheduler.gauges import PoolGauges
 from scheduler.policy.facts import Liveness
 from scheduler.survey import Surveyor
 from scheduler.term import Term
@@ -30,7 +30,7 @@ async def test_the_gauges_say_what_waits_and_who_works(pool: Pool) -> None:
     await pool.register("x.1", state="draining")
     for tenant in ("a", "b"):
         await pool.queued(tenant=tenant, body=b"x" * 10)
-    gauges = Gauges(_term(pool))
+    gauges = PoolGauges(_term(pool))
     await gauges.refresh()
     assert _figure("penstock_queue_depth", **{"class": JobClass.STANDARD}) == 2
     assert _figure("penstock_queue_bytes", **{"class": JobClass.STANDARD}) == 20
@@ -64,7 +64,7 @@ async def test_a_jobs_waiting_is_a_span_of_its_trace(pool: Pool, monkeypatch: py
     monkeypatch.setattr(tracing, "start", start)
     await pool.lead()
     await pool.register("w.1")
-    job_id = await pool.queued(trace=tracing.pack({"traceparent": "00-1-2-01"}))
+    job_id = await pool.queued(trace=trace_context.pack({"traceparent": "00-1-2-01"}))
     survey = await Surveyor(pool.broker, POOL).read(page=16)
     await Dispatcher(_term(pool), traced=True).dispatch(survey, survey.workers({"w.1": Liveness.ALIVE}))
     job = await pool.read(job_id)

@@ -9,7 +9,9 @@ from typing import Any, cast
 import pytest
 import structlog
 
-from penstock.job import RESUME_LANE, JobClass, State
+from penstock.broker.contact import Contact
+from penstock.job import RESUME_LANE, State
+from penstock.job_class import JobClass
 from penstock.telemetry import events
 from scheduler.expiry import Expiry
 from scheduler.leader import Candidate
@@ -103,7 +105,7 @@ async def test_a_duty_that_fails_in_a_way_nobody_foresaw_ends_no_other(
 
 async def test_a_term_that_fails_as_a_whole_is_followed_by_another(pool: Pool) -> None:
     terms: list[str] = []
-    candidate = Candidate(pool.broker, POOL, pool_settings(), ttl_s=LEADER_TTL_S)
+    candidate = Candidate(pool.broker, Contact(pool.broker.address), POOL, pool_settings(), ttl_s=LEADER_TTL_S)
 
     async def fulfil(term: Any) -> None:
         terms.append(term.token)

@@ -14,7 +14,7 @@ from penstock.request import Sampling
 from tests.integration.broker.pool import Pool
 from tests.integration.open_broker import OpenBroker
 from tests.integration.scheduler.stage import pool_settings, scheduling
-from tests.integration.workers.test_host import HostProcess, ready
+from tests.integration.workers.host.test_host import HostProcess, ready
 from tests.integration.workers.workplace import DEADLINE_S, QUICK, Ear, Hand, body, ended, text_of
 from workers.engine.simulated import SimulatedEngine, SimulatedSettings
 

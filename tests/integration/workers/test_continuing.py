@@ -9,7 +9,7 @@ import pytest
 from penstock.broker import holding, observing
 from penstock.frames import Generated, encode_generated, replay
 from penstock.job import State
-from penstock.sim_tokenizer import SimulatedTokenizer
+from penstock.text.sim_tokenizer import SimulatedTokenizer
 from tests.integration.broker.pool import POOL, Pool
 from tests.integration.workers.workplace import (
     QUICK,
@@ -23,7 +23,7 @@ from tests.integration.workers.workplace import (
     text_of,
     tokens_of,
 )
-from workers.transcript import Transcript
+from workers.job.transcript import Transcript
 
 Hire = Callable[..., Hand]
 

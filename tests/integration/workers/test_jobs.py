@@ -107,9 +107,11 @@ async def test_a_job_that_cannot_be_done_fails_with_its_reason(
     assert await pool.inbox(instance) == []
 
 
-async def test_an_engine_without_rich_answers_refuses_a_rich_job(hire: Hire, pool: Pool, ear: Ear) -> None:
+async def test_an_engine_without_engine_written_answers_refuses_an_engine_written_job(
+    hire: Hire, pool: Pool, ear: Ear
+) -> None:
     instance = await hire().ready(pool)
-    held = await pool.assigned(instance, body=body(n=2), is_rich=True, listeners=ear.stream)
+    held = await pool.assigned(instance, body=body(n=2), is_engine_written=True, listeners=ear.stream)
     end = await ear.end(held.job)
     assert end.failure is not None
     assert (end.state, end.failure.error) == (State.FAILED, "InvalidRequestError")

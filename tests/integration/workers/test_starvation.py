@@ -13,7 +13,7 @@ from tests.eventual import until
 from tests.integration.broker.pool import Pool
 from tests.integration.open_broker import OpenBroker
 from tests.integration.scheduler.stage import pool_settings, scheduling
-from tests.integration.workers.test_host import Start, pid_of, ready, start, worker_that
+from tests.integration.workers.host.test_host import Start, pid_of, ready, start, worker_that
 from tests.integration.workers.workplace import Ear, body, ended, state_of
 from workers.pulse import PROCESS_NAME
 

@@ -18,10 +18,11 @@ from penstock.frames import Delta, End, Generated, decode_frame
 from penstock.job import Job, State
 from penstock.request import Api, ChatBody, Sampling, conversation, parse, sampling
 from penstock.settings import EngineName, PoolSettings
-from penstock.sim_tokenizer import SimulatedTokenizer
+from penstock.text.sim_tokenizer import SimulatedTokenizer
 from tests.integration.broker.pool import POOL, Pool
+from tests.simulated_answers import expected_text, expected_tokens
 from workers.engine.base import Engine
-from workers.engine.simulated import SimulatedEngine, SimulatedSettings, expected_text, expected_tokens
+from workers.engine.simulated import SimulatedEngine, SimulatedSettings
 from workers.epoch import Place
 from workers.history import Cause, History
 from workers.pulse import Pulse, Rhythm, wire

@@ -12,9 +12,9 @@ from models.corpus import load
 from models.train_demo import REQUIRED_MARGIN, TARGET
 from models.training.conversations import Encoder
 from models.training.recall import canonical_turns, examine, examine_second_turns
-from penstock.conversation import Conversation
 from penstock.errors import InvalidRequestError
-from penstock.hf_tokenizer import HfTokenizer
+from penstock.text.chat.conversation import Conversation
+from penstock.text.hf_tokenizer import HfTokenizer
 
 TOKENIZER = HfTokenizer(TARGET)
 ENCODER = Encoder(Tokenizer.from_file(str(TARGET / "tokenizer.json")))

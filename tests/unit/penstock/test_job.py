@@ -11,7 +11,6 @@ from penstock.job import (
     RESUME_LANE,
     TRANSITIONS,
     Job,
-    JobClass,
     NewJob,
     State,
     idempotent_job_id,
@@ -20,6 +19,7 @@ from penstock.job import (
     pool_of,
     sources,
 )
+from penstock.job_class import JobClass
 from penstock.request import Api
 
 POOLS = st.from_regex(r"[a-z0-9][a-z0-9._]{0,20}", fullmatch=True)
@@ -30,7 +30,7 @@ def _new_job(**changes: object) -> NewJob:
         "id": "sim-0123456789abcdef01234567",
         "api": Api.CHAT,
         "body": b'{"model": "sim"}',
-        "is_rich": False,
+        "is_engine_written": False,
         "model": "sim",
         "job_class": JobClass.STANDARD,
         "tenant": "acme",
@@ -148,3 +148,11 @@ def test_a_finished_record_carries_its_result() -> None:
 def test_half_a_record_is_no_job() -> None:
     with pytest.raises(KeyError):
         Job.from_record("sim-1", {b"cancel": b"1"})
+
+
+def test_a_request_that_was_translated_is_what_a_retry_is_told_by_and_counts_for_its_lane() -> None:
+    one, other = (_new_job(request=request) for request in (b'{"input": "x"}', b'{"input": "y"}'))
+
+    assert one.digest != other.digest
+    assert one.size_bytes == len(one.body) + len(one.request)
+    assert _new_job().size_bytes == len(_new_job().body)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from scheduler.policy.facts import Lane, Liveness, Waiting, Worker
+from scheduler.policy.facts import Lane, Liveness, Waiting, WorkerFacts
 
 LANES = ("resume", "interactive:a", "standard:a", "standard:b", "batch:a")
 
 
-def worker(instance: str, *, held: int = 0, slots: int = 4, liveness: Liveness = Liveness.ALIVE) -> Worker:
-    return Worker(instance, is_ready=True, liveness=liveness, slots=slots, held=held)
+def worker(instance: str, *, held: int = 0, slots: int = 4, liveness: Liveness = Liveness.ALIVE) -> WorkerFacts:
+    return WorkerFacts(instance, is_ready=True, liveness=liveness, slots=slots, held=held)
 
 
 def waiting(lane: str, ms: int, sequence: int = 0) -> Waiting:
@@ -29,10 +29,10 @@ def lanes(draw: st.DrawFn) -> list[Lane]:
 
 
 @st.composite
-def fleets(draw: st.DrawFn) -> list[Worker]:
+def fleets(draw: st.DrawFn) -> list[WorkerFacts]:
     """Some workers in all conditions."""
     return [
-        Worker(
+        WorkerFacts(
             f"w{number}.1",
             is_ready=draw(st.booleans()),
             liveness=draw(st.sampled_from(Liveness)),

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from scheduler.policy.facts import Liveness, Waiting, Worker
-from scheduler.policy.placement import Placement, Reason, can_serve, place
+from scheduler.policy.facts import Liveness, Waiting, WorkerFacts
+from scheduler.policy.placement import Placement, PlacementReason, can_serve, place
 from tests.unit.scheduler.facts import fleets, waiting, worker
 
 
@@ -37,12 +37,12 @@ def test_each_placement_counts_for_the_next() -> None:
 
 def test_without_a_ready_worker_the_first_job_waits_for_one() -> None:
     starting = replace(worker("w.1"), is_ready=False)
-    assert place(_jobs(2), [starting]) == [Placement(_jobs(1)[0], None, Reason.NO_WORKER)]
+    assert place(_jobs(2), [starting]) == [Placement(_jobs(1)[0], None, PlacementReason.NO_WORKER)]
 
 
 def test_where_all_are_full_the_next_job_waits_for_a_slot() -> None:
     placements = place(_jobs(3), [worker("w.1", held=3)])
-    assert [one.reason for one in placements] == [Reason.ASSIGNED, Reason.NO_FREE_SLOT]
+    assert [one.reason for one in placements] == [PlacementReason.ASSIGNED, PlacementReason.NO_FREE_SLOT]
 
 
 def test_a_worker_that_has_gone_quiet_is_given_nothing() -> None:
@@ -53,7 +53,7 @@ def test_a_worker_that_has_gone_quiet_is_given_nothing() -> None:
 @given(fleets(), st.integers(0, 30))
 @settings(deadline=None)
 def test_nobody_is_given_more_than_its_slots_and_no_free_slot_is_left_while_jobs_wait(
-    fleet: list[Worker], count: int
+    fleet: list[WorkerFacts], count: int
 ) -> None:
     placements = place(_jobs(count), fleet)
     taken = Counter(one.instance for one in placements if one.instance)
@@ -63,12 +63,12 @@ def test_nobody_is_given_more_than_its_slots_and_no_free_slot_is_left_while_jobs
     assert taken.total() == min(count, free)
     waits = [one for one in placements if one.instance is None]
     assert len(waits) == (1 if count > free else 0)
-    assert all(one.reason is (Reason.NO_FREE_SLOT if serving else Reason.NO_WORKER) for one in waits)
+    assert all(one.reason is (PlacementReason.NO_FREE_SLOT if serving else PlacementReason.NO_WORKER) for one in waits)
 
 
 @given(fleets(), st.integers(0, 30))
 @settings(deadline=None)
-def test_jobs_are_placed_in_their_order(fleet: list[Worker], count: int) -> None:
+def test_jobs_are_placed_in_their_order(fleet: list[WorkerFacts], count: int) -> None:
     jobs = _jobs(count)
     placements = place(jobs, fleet)
     assert [one.job for one in placements] == jobs[: len(placements)]

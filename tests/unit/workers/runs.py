@@ -6,9 +6,9 @@ from typing import Any
 
 from penstock.broker.holding import Claimed, Held
 from penstock.frames import Generated
-from penstock.job import JobClass
+from penstock.job_class import JobClass
 from penstock.request import Api
-from workers.run import Run
+from workers.job.run import Run
 
 
 def claimed(job: str = "sim-1", **changes: Any) -> Claimed:
@@ -17,7 +17,7 @@ def claimed(job: str = "sim-1", **changes: Any) -> Claimed:
         "cancel": False,
         "api": Api.CHAT,
         "body": b'{"model": "sim", "messages": [{"role": "user", "content": "Hi"}]}',
-        "is_rich": False,
+        "is_engine_written": False,
         "prefix": Generated([], []),
         "listeners": "",
         "trace": "",

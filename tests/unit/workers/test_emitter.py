@@ -14,12 +14,12 @@ from penstock.errors import BrokerDataError
 from penstock.frames import Delta, decode_frame
 from penstock.job import State
 from penstock.request import Sampling
-from penstock.sim_tokenizer import WORD_IDS, SimulatedTokenizer
+from penstock.text.sim_tokenizer import WORD_IDS, SimulatedTokenizer
 from tests.unit.workers.runs import a_run
-from workers.answer import PlainAnswer
 from workers.emitter import Emitter
 from workers.engine.base import Finish, Output
-from workers.run import Run
+from workers.job.answer import PlainAnswer
+from workers.job.run import Run
 
 CHANNEL = "penstock:ingress:a"
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from workers.engine.simulated.engine import SimulatedEngine
-from workers.engine.simulated.script import Script, expected_text, expected_tokens
-from workers.engine.simulated.settings import Failure, FailureKind, SimulatedSettings
+from workers.engine.simulated.script import SimulatedScript
+from workers.engine.simulated.settings import InjectedFailure, InjectedFailureKind, SimulatedSettings
 
 __all__ = [
-    "Failure",
-    "FailureKind",
-    "Script",
+    "InjectedFailure",
+    "InjectedFailureKind",
     "SimulatedEngine",
+    "SimulatedScript",
     "SimulatedSettings",
-    "expected_text",
-    "expected_tokens",
 ]

@@ -10,23 +10,24 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from penstock.engine_stats import EngineStats
 from penstock.errors import EngineDeadError, EngineStartError
-from penstock.sim_tokenizer import VOCABULARY_SIZE, SimulatedTokenizer
-from workers.engine.base import EngineInfo, EngineStats, Finish, Output
+from penstock.text.sim_tokenizer import VOCABULARY_SIZE, SimulatedTokenizer
+from workers.engine.base import EngineInfo, Finish, Output
 from workers.engine.simulated.injection import requested_failure, seize_interpreter
 from workers.engine.simulated.latency import step_s
 from workers.engine.simulated.prefilling import Prefilling
 from workers.engine.simulated.prefix_cache import PrefixCache
 from workers.engine.simulated.refusal import refuse_unfit
-from workers.engine.simulated.run import Run
+from workers.engine.simulated.run import SimulatedRun
 from workers.engine.simulated.script import prepare, script
-from workers.engine.simulated.settings import Failure, FailureKind, SimulatedSettings
+from workers.engine.simulated.settings import InjectedFailure, InjectedFailureKind, SimulatedSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from penstock.request import Sampling
-    from penstock.tokenizer import Tokenizer
+    from penstock.text.tokenizer import Tokenizer
     from workers.engine.base import Generation, StepSink
 
 #: A process that was stopped for longer does not make up for the steps it missed.
@@ -55,12 +56,12 @@ class SimulatedEngine:
         self._cache = PrefixCache(settings.kv_blocks, settings.block_size)
         self._condition = _Condition.NOT_STARTED
         #: All that have not ended, in whichever stage.
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, SimulatedRun] = {}
         #: By priority, then arrival; may hold runs that were cancelled since.
-        self._waiting: list[tuple[int, int, Run]] = []
+        self._waiting: list[tuple[int, int, SimulatedRun]] = []
         self._arrivals = itertools.count()
         self._prefilling = Prefilling(settings)
-        self._decoding: dict[str, Run] = {}
+        self._decoding: dict[str, SimulatedRun] = {}
         self._prefill_timer: asyncio.TimerHandle | None = None
         self._step_at_s = 0.0
         self._step_timer: asyncio.TimerHandle | None = None
@@ -100,7 +101,7 @@ class SimulatedEngine:
         await self.health()
         refuse_unfit(generation, self._settings)
         plan = script(self._settings, generation.prompt, generation.sampling)
-        run = Run.of(generation, plan, self._failure_of(generation))
+        run = SimulatedRun.of(generation, plan, self._failure_of(generation))
         self._runs[run.id] = run
         heapq.heappush(self._waiting, (generation.priority, next(self._arrivals), run))
         self._admit()
@@ -142,7 +143,7 @@ class SimulatedEngine:
         self._prefilling.clear()
         self._decoding.clear()
 
-    def _failure_of(self, generation: Generation) -> Failure | None:
+    def _failure_of(self, generation: Generation) -> InjectedFailure | None:
         if not self._settings.allow_injection:
             return self._settings.failure
         return requested_failure(self._tokenizer.decode(generation.prompt)) or self._settings.failure
@@ -160,7 +161,7 @@ class SimulatedEngine:
                 self._prefill(run, run.hold.cached_tokens)
             heapq.heappop(self._waiting)
 
-    def _prefill(self, run: Run, cached_tokens: int) -> None:
+    def _prefill(self, run: SimulatedRun, cached_tokens: int) -> None:
         tokens = len(run.context)
         self._prompt_tokens += tokens
         self._prefix_queries += tokens
@@ -203,9 +204,9 @@ class SimulatedEngine:
         self._step_at_s = max(self._step_at_s, earliest_s) + step_s(self._settings, len(self._decoding))
         self._play(self._decoding.values())
 
-    def _play(self, runs: Iterable[Run]) -> None:
+    def _play(self, runs: Iterable[SimulatedRun]) -> None:
         outputs: list[Output] = []
-        turning: list[Run] = []
+        turning: list[SimulatedRun] = []
         for run in runs:
             position = run.position
             if position < run.turning_point:
@@ -226,10 +227,10 @@ class SimulatedEngine:
         if outputs:
             self._sink(outputs)
 
-    def _turn(self, run: Run) -> Output:
+    def _turn(self, run: SimulatedRun) -> Output:
         """The output at a run's turning point, where it ends unless the whole engine does."""
         if run.failure is not None and run.position == run.failure.at_token - 1:
-            if run.failure.kind is not FailureKind.SEIZE:
+            if run.failure.kind is not InjectedFailureKind.SEIZE:
                 return self._fail(run, run.failure.kind)
             seize_interpreter(self._settings.seizure_s)
             if run.survives():
@@ -238,19 +239,19 @@ class SimulatedEngine:
         self._release(run)
         return output
 
-    def _fail(self, run: Run, kind: FailureKind) -> Output:
+    def _fail(self, run: SimulatedRun, kind: InjectedFailureKind) -> Output:
         match kind:
-            case FailureKind.CRASH:
+            case InjectedFailureKind.CRASH:
                 os.kill(os.getpid(), signal.SIGKILL)
-            case FailureKind.HANG:
+            case InjectedFailureKind.HANG:
                 self._halt(_Condition.HUNG)
-            case FailureKind.DIE:
+            case InjectedFailureKind.DIE:
                 self._halt(_Condition.DEAD)
-            case FailureKind.ERROR:
+            case InjectedFailureKind.ERROR:
                 self._release(run)
         return Output(run.id, [], Finish.ERROR, error="The simulated engine was told to fail this generation.")
 
-    def _release(self, run: Run) -> None:
+    def _release(self, run: SimulatedRun) -> None:
         del self._runs[run.id]
         self._prefilling.drop(run.id)
         self._decoding.pop(run.id, None)

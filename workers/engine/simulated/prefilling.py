@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from workers.engine.simulated.latency import prefill_s
 
 if TYPE_CHECKING:
-    from workers.engine.simulated.run import Run
+    from workers.engine.simulated.run import SimulatedRun
     from workers.engine.simulated.settings import SimulatedSettings
 
 
@@ -16,7 +16,7 @@ class Prefilling:
 
     def __init__(self, settings: SimulatedSettings) -> None:
         self._settings = settings
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, SimulatedRun] = {}
         self._free_at_s = 0.0
 
     def __len__(self) -> int:
@@ -28,13 +28,13 @@ class Prefilling:
         first = next(iter(self._runs.values()), None)
         return None if first is None else first.ready_at_s
 
-    def add(self, run: Run, uncached_tokens: int, now_s: float) -> None:
+    def add(self, run: SimulatedRun, uncached_tokens: int, now_s: float) -> None:
         """Process a prompt after those that are here."""
         run.prefill_s = prefill_s(self._settings, uncached_tokens)
         run.ready_at_s = self._free_at_s = max(now_s, self._free_at_s) + run.prefill_s
         self._runs[run.id] = run
 
-    def take_ready(self, now_s: float) -> list[Run]:
+    def take_ready(self, now_s: float) -> list[SimulatedRun]:
         """The runs whose prompts are processed; they are here no more."""
         ready = [run for run in self._runs.values() if run.ready_at_s <= now_s]
         for run in ready:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from penstock.errors import ContextLengthError, InvalidRequestError
-from penstock.sim_tokenizer import VOCABULARY_SIZE
+from penstock.text.sim_tokenizer import VOCABULARY_SIZE
 
 if TYPE_CHECKING:
     from workers.engine.base import Generation

@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workers.engine.simulated.prefix_cache import Hold
-    from workers.engine.simulated.script import Script
-    from workers.engine.simulated.settings import Failure
+    from workers.engine.simulated.script import SimulatedScript
+    from workers.engine.simulated.settings import InjectedFailure
 
 
-class Run(Struct, kw_only=True):
+class SimulatedRun(Struct, kw_only=True):
     """A script and how far it has been played."""
 
     id: str
     prompt: Sequence[int]
-    script: Script
+    script: SimulatedScript
     #: The script's; a token costs one lookup less.
     tokens: list[int]
     #: Tokens generated so far, another worker's included.
     position: int
     #: The position that takes more than one more token: the script's last, or the one where `failure` strikes.
     turning_point: int
-    failure: Failure | None
+    failure: InjectedFailure | None
     hold: Hold | None = None
     #: Prompt tokens that the prefix cache had; zero once told.
     cached_tokens: int = 0
@@ -37,7 +37,7 @@ class Run(Struct, kw_only=True):
     ready_at_s: float = 0.0
 
     @classmethod
-    def of(cls, generation: Generation, script: Script, failure: Failure | None) -> Run:
+    def of(cls, generation: Generation, script: SimulatedScript, failure: InjectedFailure | None) -> SimulatedRun:
         """The run of a generation that plays `script`; one that goes on from another worker is spared its failure."""
         failure = None if generation.done else failure
         last = len(script.tokens) - 1

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from penstock.sim_tokenizer import EOS_ID, WORD_IDS, SimulatedTokenizer
+from penstock.text.sim_tokenizer import EOS_ID, WORD_IDS
 from workers.engine.base import Finish
 from workers.engine.simulated.settings import SimulatedSettings
-from workers.transcript import Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +30,7 @@ _CHARACTERS = "😀🚀🌊🐙🧭水門火山雲海道心"
 _MASK = 2**64 - 1
 
 
-class Script(Struct, frozen=True):
+class SimulatedScript(Struct, frozen=True):
     """A whole generation, decided before its first token."""
 
     tokens: list[int]
@@ -40,7 +39,7 @@ class Script(Struct, frozen=True):
     stop_token: int | None = None
 
 
-def script(settings: SimulatedSettings, prompt: Sequence[int], sampling: Sampling) -> Script:
+def script(settings: SimulatedSettings, prompt: Sequence[int], sampling: Sampling) -> SimulatedScript:
     """Everything an engine of these settings generates for a prompt that fits its context.
 
     Penalties, top_p and the like, and logit_bias make no difference; stop strings are not the engine's matter.
@@ -64,27 +63,15 @@ def prepare() -> None:
     _reservoir()
 
 
-def expected_tokens(prompt: Sequence[int], sampling: Sampling, settings: SimulatedSettings | None = None) -> list[int]:
-    """The token ids that a simulated engine generates, however often it is interrupted; the end token included."""
-    return script(settings or SimulatedSettings(), prompt, sampling).tokens
-
-
-def expected_text(prompt: Sequence[int], sampling: Sampling, settings: SimulatedSettings | None = None) -> str:
-    """The text that a client sees of it, stop strings applied."""
-    whole = script(settings or SimulatedSettings(), prompt, sampling)
-    transcript = Transcript(SimulatedTokenizer(), sampling, prompt)
-    return "".join(transcript.feed(whole.tokens, whole.finish, whole.stop_token))
-
-
-def _cut_at_stop_token(tokens: list[int], sampling: Sampling) -> Script:
+def _cut_at_stop_token(tokens: list[int], sampling: Sampling) -> SimulatedScript:
     stops = sampling.stop_token_ids
     if stops:
         end = next((n for n in range(sampling.min_tokens, len(tokens)) if tokens[n] in stops), None)
         if end is not None:
-            return Script(tokens[: end + 1], Finish.STOP, tokens[end])
+            return SimulatedScript(tokens[: end + 1], Finish.STOP, tokens[end])
     if tokens[-1] == EOS_ID:
-        return Script(tokens, Finish.STOP, EOS_ID)
-    return Script(tokens, Finish.LENGTH)
+        return SimulatedScript(tokens, Finish.STOP, EOS_ID)
+    return SimulatedScript(tokens, Finish.LENGTH)
 
 
 def _hash(settings: SimulatedSettings, prompt: Sequence[int], sampling: Sampling) -> int:

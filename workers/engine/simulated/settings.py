@@ -18,7 +18,7 @@ Duration = Annotated[float, Meta(ge=0.0)]
 Factor = Annotated[float, Meta(ge=1.0)]
 
 
-class FailureKind(enum.StrEnum):
+class InjectedFailureKind(enum.StrEnum):
     """How the engine fails."""
 
     #: The process kills itself.
@@ -33,51 +33,68 @@ class FailureKind(enum.StrEnum):
     SEIZE = "seize"
 
 
-class Failure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class InjectedFailure(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What happens in place of a generation's `at_token`-th token, counted from 1.
 
     It strikes generations that start from nothing, not those continued after another worker's loss. So `at_token=1`
     is a poison job, which fails wherever it goes; with a later token it fails once and is completed elsewhere.
     """
 
-    kind: FailureKind
+    kind: InjectedFailureKind
     at_token: Count
 
 
 class SimulatedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The defaults are roughly an 8B model on one H100."""
 
-    #: Generations side by side; more wait.
-    slots: Count = 64
-    #: Prompt and generated tokens together.
-    max_model_len: Count = 8192
-    #: Prompts are processed one after the other, beside the decoding steps.
-    prefill_ms_base: Duration = 30.0
-    #: Per prompt token that the prefix cache does not have.
-    prefill_us_per_token: Duration = 250.0
-    #: Between two steps with one running generation; 0: step as fast as the event loop allows.
-    itl_ms: Duration = 12.0
-    #: The step's time grows linearly up to this factor with all slots taken.
-    full_batch_slowdown: Factor = 2.0
-    #: Tokens per KV cache block.
-    block_size: Count = 16
-    #: Blocks of KV cache, shared by running generations and cached prefixes; a generation without room waits.
-    kv_blocks: Count = 8192
-    #: Other seeds generate other texts; all workers of a pool must have the same.
-    seed: int = 0
-    #: Bounds of a generation's length where the request sets no limit.
-    natural_min_tokens: Count = 40
-    natural_max_tokens: Count = 200
-    #: A fault that slows everything down by this factor.
-    slow_factor: Factor = 1.0
-    #: A fault in every generation.
-    failure: Failure | None = None
-    #: How long the fault `seize` lasts.
-    seizure_s: Duration = 3.0
-    #: A fault at the start: EngineStartError.
-    fail_start: bool = False
-    #: Whether a prompt may ask for a failure by `#sim:KIND_at=N` in its last user message. For tests only.
-    allow_injection: bool = False
+    slots: Annotated[Count, Meta(description="Generations side by side; more wait.")] = 64
+    max_model_len: Annotated[Count, Meta(description="Prompt and generated tokens together.")] = 8192
+    prefill_ms_base: Annotated[
+        Duration,
+        Meta(
+            description="Milliseconds per prompt; prompts are processed one after the other, beside the decoding steps."
+        ),
+    ] = 30.0
+    prefill_us_per_token: Annotated[
+        Duration, Meta(description="Microseconds per prompt token that the prefix cache does not have.")
+    ] = 250.0
+    itl_ms: Annotated[
+        Duration,
+        Meta(
+            description="Milliseconds between two steps with one running generation; 0: as fast as the event loop "
+            "allows."
+        ),
+    ] = 12.0
+    full_batch_slowdown: Annotated[
+        Factor, Meta(description="The step's time grows linearly up to this factor with all slots taken.")
+    ] = 2.0
+    block_size: Annotated[Count, Meta(description="Tokens per KV cache block.")] = 16
+    kv_blocks: Annotated[
+        Count,
+        Meta(
+            description="Blocks of KV cache, shared by running generations and cached prefixes; a generation without "
+            "room waits."
+        ),
+    ] = 8192
+    seed: Annotated[
+        int, Meta(description="Other seeds generate other texts; all workers of a pool must have the same.")
+    ] = 0
+    natural_min_tokens: Annotated[Count, Meta(description="The shortest answer where the request sets no limit.")] = 40
+    natural_max_tokens: Annotated[Count, Meta(description="The longest answer where the request sets no limit.")] = 200
+    slow_factor: Annotated[Factor, Meta(description="A fault that slows everything down by this factor.")] = 1.0
+    failure: Annotated[
+        InjectedFailure | None,
+        Meta(description="A fault in every generation: `{kind: crash, hang, die, error or seize, at_token: N}`."),
+    ] = None
+    seizure_s: Annotated[Duration, Meta(description="Seconds that the fault `seize` lasts.")] = 3.0
+    fail_start: Annotated[bool, Meta(description="A fault at the start.")] = False
+    allow_injection: Annotated[
+        bool,
+        Meta(
+            description="Whether a prompt may ask for a failure by `#sim:KIND_at=N` in its last user message. For "
+            "tests only."
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         """Raises SettingsError where settings contradict each other."""

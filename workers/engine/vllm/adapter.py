@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstock.engine_stats import EngineStats
 from penstock.errors import EngineDeadError, EngineStartError
-from penstock.hf_tokenizer import HfTokenizer
 from penstock.request import Sampling
-from penstock.tokenizer import Tokenizer
-from penstock.tokenizer_check import difference
-from workers.engine.base import EngineInfo, EngineStats, Generation, Output, StepSink
-from workers.engine.rich import RichRequest, RichTranscript
+from penstock.text.hf_tokenizer import HfTokenizer
+from penstock.text.tokenizer import Tokenizer
+from penstock.text.tokenizer_check import difference
+from workers.engine.base import EngineInfo, Generation, Output, StepSink
+from workers.engine.serving import ServingRequest, ServingTranscript
 from workers.engine.vllm import environment
 from workers.engine.vllm.settings import VllmSettings
 
@@ -84,9 +85,9 @@ class VllmEngine:
         """Begin a generation. Raises InvalidRequestError (the client's fault) or EngineDeadError."""
         await self._alive().submit(generation, self._sink)
 
-    async def open_rich(self, request: RichRequest) -> RichTranscript:
+    async def open_serving(self, request: ServingRequest) -> ServingTranscript:
         """Check a request and prepare its answer, written by vLLM's own serving code. Raises InvalidRequestError."""
-        return await self._alive().open_rich(request)
+        return await self._alive().open_serving(request)
 
     async def cancel(self, ids: Sequence[str]) -> None:
         """Stop generations at once; no further output of these ids arrives."""
@@ -109,9 +110,9 @@ class VllmEngine:
             self._steps = None
         if self._session is not None:
             session, self._session = self._session, None
-            # Two errands: in between, the loop closes the sockets.
-            for errand in (session.core.end, session.core.release):
-                await asyncio.get_running_loop().run_in_executor(self._loader, errand)
+            # Two steps: in between, the loop closes the sockets.
+            for step in (session.core.end, session.core.release):
+                await asyncio.get_running_loop().run_in_executor(self._loader, step)
         self._loader.shutdown(wait=False)
 
     def _alive(self) -> Session:

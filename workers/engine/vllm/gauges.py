@@ -5,10 +5,10 @@ from __future__ import annotations
 from vllm.v1.engine import EngineCoreEventType, EngineCoreOutput, EngineCoreOutputs
 from vllm.v1.metrics.stats import SchedulerStats
 
-from workers.engine.base import EngineStats
+from penstock.engine_stats import EngineStats
 
 
-class Gauges:
+class EngineGauges:
     """Counts over the engine's life, and its last reported state."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ _FINISHES = {
 
 
 def engine_output(raw: EngineCoreOutput, id_: str, index: int, grammar_field: str | None = None) -> Output:
-    """One generation's share of a step; `raw` stays reachable for the writer of rich answers.
+    """One generation's share of a step; `raw` stays reachable for the writer of engine-written answers.
 
     `grammar_field` names what the generation's grammar comes from, if it has one.
     """

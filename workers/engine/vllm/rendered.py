@@ -10,7 +10,7 @@ from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionReque
 from vllm.inputs import EngineInput, tokens_input
 from vllm.renderers.online_renderer import OnlineRenderer
 
-from workers.engine.rich import Prompt
+from workers.engine.serving import Prompt
 
 #: The field by which vLLM takes a chat's prompt from whoever rendered it; it is emptied as it is read.
 _GIVEN = "prompt_token_ids"

@@ -19,10 +19,10 @@ from vllm.entrypoints.openai.models.serving import OpenAIServingModels
 from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 from vllm.outputs import RequestOutput
 
-from penstock.chat_content import as_text
-from penstock.chat_messages import prepared
 from penstock.request import ChatBody, CompletionBody, sampling
-from workers.engine.rich import RichRequest
+from penstock.text.chat.content import as_text
+from penstock.text.chat.messages import prepared
+from workers.engine.serving import ServingRequest
 from workers.engine.vllm import forced_tools
 from workers.engine.vllm.capture import Asked, Capture
 from workers.engine.vllm.core import Core
@@ -90,7 +90,7 @@ class Serving:
             endpoint.default_sampling_params = {}
             endpoint.system_fingerprint = None
 
-    async def open(self, request: RichRequest) -> Opened:
+    async def open(self, request: ServingRequest) -> Opened:
         """Render a request, and prepare the stream of its answer. Raises InvalidRequestError."""
         feed: Feed[Numbered] = Feed()
         capture = Capture([_unnumbered(feed)])
@@ -102,7 +102,7 @@ class Serving:
                 events = self._completion_events(parsed, capture.asked, feed, request)
         return Opened(capture.asked, feed, Driven(events))
 
-    async def respond(self, request: RichRequest, outputs: Sequence[RequestOutput]) -> str:
+    async def respond(self, request: ServingRequest, outputs: Sequence[RequestOutput]) -> str:
         """The body of a response that is not streamed, from all that came out per prompt. Raises EngineFailedError."""
         capture = Capture([_once(output) for output in outputs])
         response = await self._call(self._parsed(request.body, stream=False), capture, request)
@@ -117,7 +117,7 @@ class Serving:
         return parsed
 
     async def _call(
-        self, parsed: ChatCompletionRequest | CompletionRequest, capture: Capture, request: RichRequest
+        self, parsed: ChatCompletionRequest | CompletionRequest, capture: Capture, request: ServingRequest
     ) -> Any:
         endpoint = copy.copy(self._chat if isinstance(parsed, ChatCompletionRequest) else self._completion)
         endpoint.engine_client = capture
@@ -131,7 +131,7 @@ class Serving:
         return answer
 
     def _completion_events(
-        self, parsed: CompletionRequest, asked: Sequence[Asked], feed: Feed[Numbered], request: RichRequest
+        self, parsed: CompletionRequest, asked: Sequence[Asked], feed: Feed[Numbered], request: ServingRequest
     ) -> AsyncGenerator[str, None]:
         return self._completion.completion_stream_generator(
             parsed,

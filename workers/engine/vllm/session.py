@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 from vllm.v1.engine import EngineCoreOutputs, EngineCoreRequest
 
+from penstock.engine_stats import EngineStats
 from penstock.errors import EngineDeadError
-from workers.engine.base import EngineStats, Finish, Generation, Output, StepSink
-from workers.engine.rich import RichRequest, RichTranscript
+from workers.engine.base import Finish, Generation, Output, StepSink
+from workers.engine.serving import ServingRequest, ServingTranscript
 from workers.engine.vllm.core import Core, load
-from workers.engine.vllm.gauges import Gauges
+from workers.engine.vllm.gauges import EngineGauges
 from workers.engine.vllm.limits import is_complete
 from workers.engine.vllm.outputs import engine_output
-from workers.engine.vllm.rich import RichGeneration, open_transcript
 from workers.engine.vllm.sampling import is_stop
 from workers.engine.vllm.serving import Serving
+from workers.engine.vllm.serving_transcript import ServingGeneration, open_transcript
 from workers.engine.vllm.settings import VllmSettings
 
 
@@ -26,7 +27,7 @@ class Session:
     def __init__(self, core: Core, settings: VllmSettings) -> None:
         self.core = core
         self._serving = Serving(core, settings)
-        self._gauges = Gauges()
+        self._gauges = EngineGauges()
         #: EngineCore's request id -> (generation id, choice).
         self._targets: dict[str, tuple[str, int]] = {}
         #: Generation id -> its requests that still run.
@@ -56,13 +57,15 @@ class Session:
         await self._send(generation.id, requests, _grammar_field(generation))
 
     async def _requested(self, generation: Generation) -> Sequence[EngineCoreRequest]:
-        return generation.requests if isinstance(generation, RichGeneration) else (await self.core.request(generation),)
+        return (
+            generation.requests if isinstance(generation, ServingGeneration) else (await self.core.request(generation),)
+        )
 
     def _end(self, output: Output, sink: StepSink) -> None:
         asyncio.get_running_loop().call_soon(sink, [output])
 
-    async def open_rich(self, request: RichRequest) -> RichTranscript:
-        """Prepare a rich answer. Raises InvalidRequestError."""
+    async def open_serving(self, request: ServingRequest) -> ServingTranscript:
+        """Prepare an engine-written answer. Raises InvalidRequestError."""
         return await open_transcript(self.core, self._serving, request)
 
     async def _send(self, id_: str, requests: Sequence[EngineCoreRequest], grammar_field: str | None) -> None:
@@ -126,7 +129,7 @@ class Session:
 
 
 def _grammar_field(generation: Generation) -> str | None:
-    if isinstance(generation, RichGeneration):
+    if isinstance(generation, ServingGeneration):
         return generation.grammar_field
     constraint = generation.sampling.constraint
     return constraint.field if constraint else None

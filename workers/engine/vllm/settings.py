@@ -12,33 +12,62 @@ Count = Annotated[int, Meta(ge=1)]
 class VllmSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A model and how to serve it; where a field is None, vLLM decides."""
 
-    #: Folder (or hub name) of the model.
-    model: str
-    #: float32 makes a continued greedy generation equal to an uncut one; bfloat16 is faster.
-    dtype: str = "float32"
-    #: Context length in tokens: prompt + generated.
-    max_model_len: Count | None = None
-    #: Generations side by side (vLLM's max_num_seqs).
-    slots: Count = 64
-    #: None: 64 MiB on a CPU, elsewhere what vLLM finds free.
-    kv_cache_memory_bytes: Count | None = None
-    #: Tokens per KV cache block.
-    block_size: Count | None = None
-    #: None: on a CPU only. There a compiled model is half as fast again, but the first start takes a C++ compiler and
-    #: half a minute.
-    enforce_eager: bool | None = None
-    #: Any further argument of vLLM's AsyncEngineArgs, by its Python name; wins over the fields above.
-    engine_args: dict[str, Any] = {}
-    #: Prompts that run before the engine counts as started.
-    warm_up: tuple[str, ...] = ("Hello",)
-    #: Names of vLLM's parsers for the model's tool calls and reasoning; None: the model has none.
-    tool_parser: str | None = None
-    reasoning_parser: str | None = None
-    #: How much processor time, and memory, compiling one answer's grammar may take; beyond, the request is refused.
-    grammar_timeout_s: float = 10.0
-    grammar_memory_mb: int = 256
-    #: Jinja source that replaces the model's own chat template.
-    chat_template: str | None = None
+    model: Annotated[str, Meta(description="Folder (or hub name) of the model.")]
+    dtype: Annotated[
+        str, Meta(description="float32 makes a continued greedy generation equal to an uncut one; bfloat16 is faster.")
+    ] = "float32"
+    max_model_len: Annotated[
+        Count | None, Meta(description="Context length in tokens: prompt + generated; none: the model's own.")
+    ] = None
+    slots: Annotated[Count, Meta(description="Generations side by side (vLLM's max_num_seqs).")] = 64
+    kv_cache_memory_bytes: Annotated[
+        Count | None, Meta(description="Bytes of the KV cache; none: 64 MiB on a CPU, elsewhere what vLLM finds free.")
+    ] = None
+    block_size: Annotated[Count | None, Meta(description="Tokens per KV cache block.")] = None
+    # On a CPU a compiled model is half as fast again, but its first start takes a C++ compiler and half a minute.
+    enforce_eager: Annotated[
+        bool | None, Meta(description="Whether the model runs uncompiled; none: on a CPU only.")
+    ] = None
+    engine_args: Annotated[
+        dict[str, Any],
+        Meta(
+            description="Any further argument of vLLM's AsyncEngineArgs, by its Python name; wins over the options "
+            "above."
+        ),
+    ] = {}
+    warm_up: Annotated[tuple[str, ...], Meta(description="Prompts that run before the engine counts as started.")] = (
+        "Hello",
+    )
+    tool_parser: Annotated[
+        str | None,
+        Meta(
+            description="vLLM's parser for the model's tool calls; none: a tool is called only where `tool_choice` "
+            "names one or is `required`."
+        ),
+    ] = None
+    reasoning_parser: Annotated[
+        str | None,
+        Meta(
+            description="vLLM's parser for the model's reasoning, which then comes in a field of its own; every "
+            "process of the pool must know it, and each chat takes the longer way through vLLM's serving "
+            "code."
+        ),
+    ] = None
+    grammar_timeout_s: Annotated[
+        float,
+        Meta(
+            description="Seconds of processor time that compiling one answer's grammar may take; beyond, the request "
+            "is refused."
+        ),
+    ] = 10.0
+    grammar_memory_mb: Annotated[int, Meta(description="MiB of memory that it may take.")] = 256
+    chat_template: Annotated[
+        str | None,
+        Meta(
+            description="Jinja source that replaces the model's own chat template; every process of the pool must know "
+            "it."
+        ),
+    ] = None
 
     @property
     def is_compiled(self) -> bool:

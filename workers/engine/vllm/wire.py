@@ -18,18 +18,25 @@ _HEAD = re.compile(r'\{"id":"[^"]*","object":"([^"]*)","created":\d+,"model":"[^
 _TOOL_CALL_ID = re.compile(r'"id":"(chatcmpl-tool-\w+)"')
 #: What plain answers do not tell of their usage either.
 _MORE_USAGE = re.compile(
-    r',"created_cache_tokens":(?:null|\d+),"multimodal_tokens":null|,"completion_tokens_details":null'
+    r',"created_cache_tokens":(?:null|\d+)|,"multimodal_tokens":null|,"completion_tokens_details":null'
 )
 _USAGE = '"usage":'
+#: In a whole response only; a quote inside of a text would be escaped.
+_NO_TIER = ',"service_tier":null'
 _FINISH_REASON = re.compile(r'"finish_reason":"(\w+)"')
 
 
 class WireFormat:
     """Rewrites one response and its chunks."""
 
-    def __init__(self, response_id: str, created: int, model: str, *, tells_usage: bool) -> None:
+    def __init__(
+        self, response_id: str, created: int, model: str, *, service_tier: str | None, tells_usage: bool
+    ) -> None:
         self._id = response_id
         self._identity = f',"created":{created},"model":{json.dumps(model)}'
+        if service_tier:
+            self._identity += f',"service_tier":{json.dumps(service_tier)}'
+        self._has_tier = service_tier is not None
         self._tells_usage = tells_usage
         self._tool_calls: dict[str, str] = {}
         #: That of the last chunk which had one.
@@ -52,7 +59,8 @@ class WireFormat:
     def body(self, data: str) -> str:
         """The whole response, whose tool calls were parsed, and so numbered, anew."""
         self._tool_calls.clear()
-        return self._rewritten(data)
+        body = self._rewritten(data)
+        return body.replace(_NO_TIER, "", 1) if self._has_tier else body
 
     def _rewritten(self, data: str) -> str:
         """`data` with the job's identity and with tool call ids that depend on their order alone."""

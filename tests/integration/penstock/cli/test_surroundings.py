@@ -48,11 +48,17 @@ ROLES: list[tuple[str, dict[str, str]]] = [
     ("ingress", {}),
     ("ingress", {"PENSTOCK__INGRESS__PROCESSES": "2"}),
     ("scheduler", {}),
+    ("background", {}),
     ("worker", {}),
     ("tokenizer", {}),
 ]
 #: What a role without an address says once it is at work.
-SAYS = {"up": "worker.registered", "worker": "worker.registered", "scheduler": "leadership.taken"}
+SAYS = {
+    "up": "worker.registered",
+    "worker": "worker.registered",
+    "scheduler": "leadership.taken",
+    "background": "ledger.taken",
+}
 
 
 def without(*descriptors: int) -> list[str]:

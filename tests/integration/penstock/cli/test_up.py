@@ -18,6 +18,7 @@ import pytest
 
 from penstock.cli.options import EXIT_OK, EXIT_SETTINGS
 from penstock.settings import DEFAULT_FILE
+from tests.servers import SERVERS
 from tests.waiting import eventually, is_alive
 
 DEADLINE_S = 30.0
@@ -51,9 +52,11 @@ class Up:
 def runs(process: psutil.Process, role: str) -> bool:
     try:
         words = process.cmdline()
-    except psutil.NoSuchProcess:  # a process that has just ended, a zombie included
+    except psutil.NoSuchProcess:
         return False
-    return role in words or (role == "redis" and bool(words) and "redis-server" in words[0])
+    if not words:  # a zombie
+        return False
+    return role in words or (role == "redis" and any(name in words[0] for name in ("redis-server", "valkey-server")))
 
 
 def environment(data_dir: Path) -> dict[str, str]:
@@ -74,9 +77,19 @@ def greeting_of(process: subprocess.Popen[str]) -> str:
     return "".join(lines)
 
 
+@pytest.fixture(params=SERVERS)
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A PATH with one server and nothing else."""
+    server = SERVERS[request.param]
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / server.path.name).symlink_to(server.path)
+    return str(folder)
+
+
 @pytest.fixture
-def up(data_dir: Path, tmp_path: Path) -> Iterator[Up]:
-    environ = environment(data_dir)
+def up(data_dir: Path, tmp_path: Path, path: str) -> Iterator[Up]:
+    environ = {**environment(data_dir), "PATH": path}
     log = tmp_path / "log"
     with (
         log.open("w") as errors,
@@ -127,7 +140,7 @@ def test_a_sigkill_of_the_supervisor_leaves_no_orphan(up: Up) -> None:
     assert eventually(lambda: not any(is_alive(child.pid) for child in family))
 
 
-@pytest.mark.parametrize("role", ["redis", "ingress", "scheduler", "worker"])
+@pytest.mark.parametrize("role", ["redis", "ingress", "scheduler", "background", "worker"])
 def test_whatever_is_killed_comes_back(up: Up, role: str) -> None:
     killed = up.child(role)
     killed.kill()

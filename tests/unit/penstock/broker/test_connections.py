@@ -5,29 +5,30 @@ from __future__ import annotations
 import pytest
 
 from penstock.broker.channel import servers_of
-from penstock.broker.connections import Endpoint, Form
+from penstock.broker.connections import Endpoint
 from penstock.errors import SettingsError
+from penstock.settings.kinds import RedisForm
 
 HOST = (("redis.example", 6379),)
 
 FORMS = [
-    ("redis://redis.example", Endpoint(Form.SINGLE, HOST)),
-    ("redis://redis.example:7000/3", Endpoint(Form.SINGLE, (("redis.example", 7000),), db=3)),
-    ("redis://:secret@redis.example", Endpoint(Form.SINGLE, HOST, password="secret")),
-    ("redis://me:se%40cret@redis.example", Endpoint(Form.SINGLE, HOST, username="me", password="se@cret")),
-    ("redis://[::1]:7000", Endpoint(Form.SINGLE, (("::1", 7000),))),
-    ("redis://[::1]", Endpoint(Form.SINGLE, (("::1", 6379),))),
-    ("rediss://redis.example/1", Endpoint(Form.SINGLE, HOST, db=1, tls=True)),
-    ("unix:///run/redis.sock", Endpoint(Form.UNIX, path="/run/redis.sock")),
-    ("unix:///run/redis.sock?db=2", Endpoint(Form.UNIX, path="/run/redis.sock", db=2)),
-    ("unix:///a%20b%3Fc%23d%25/%C3%A9.sock", Endpoint(Form.UNIX, path="/a b?c#d%/é.sock")),
+    ("redis://redis.example", Endpoint(RedisForm.SINGLE, HOST)),
+    ("redis://redis.example:7000/3", Endpoint(RedisForm.SINGLE, (("redis.example", 7000),), db=3)),
+    ("redis://:secret@redis.example", Endpoint(RedisForm.SINGLE, HOST, password="secret")),
+    ("redis://me:se%40cret@redis.example", Endpoint(RedisForm.SINGLE, HOST, username="me", password="se@cret")),
+    ("redis://[::1]:7000", Endpoint(RedisForm.SINGLE, (("::1", 7000),))),
+    ("redis://[::1]", Endpoint(RedisForm.SINGLE, (("::1", 6379),))),
+    ("rediss://redis.example/1", Endpoint(RedisForm.SINGLE, HOST, db=1, tls=True)),
+    ("unix:///run/redis.sock", Endpoint(RedisForm.UNIX, path="/run/redis.sock")),
+    ("unix:///run/redis.sock?db=2", Endpoint(RedisForm.UNIX, path="/run/redis.sock", db=2)),
+    ("unix:///a%20b%3Fc%23d%25/%C3%A9.sock", Endpoint(RedisForm.UNIX, path="/a b?c#d%/é.sock")),
     (
         "redis+sentinel://:pw@a,b:5000/main/2",
-        Endpoint(Form.SENTINEL, (("a", 26379), ("b", 5000)), password="pw", db=2, service="main"),
+        Endpoint(RedisForm.SENTINEL, (("a", 26379), ("b", 5000)), password="pw", db=2, service="main"),
     ),
-    ("redis+cluster://a:1,b:2", Endpoint(Form.CLUSTER, (("a", 1), ("b", 2)))),
-    ("rediss+cluster://a:1,b:2", Endpoint(Form.CLUSTER, (("a", 1), ("b", 2)), tls=True)),
-    ("rediss+sentinel://a/main", Endpoint(Form.SENTINEL, (("a", 26379),), service="main", tls=True)),
+    ("redis+cluster://a:1,b:2", Endpoint(RedisForm.CLUSTER, (("a", 1), ("b", 2)))),
+    ("rediss+cluster://a:1,b:2", Endpoint(RedisForm.CLUSTER, (("a", 1), ("b", 2)), tls=True)),
+    ("rediss+sentinel://a/main", Endpoint(RedisForm.SENTINEL, (("a", 26379),), service="main", tls=True)),
 ]
 
 MISTAKES = [
@@ -75,3 +76,17 @@ def test_a_complaint_does_not_tell_the_password() -> None:
 @pytest.mark.parametrize("url", [url for url, _ in FORMS])
 async def test_every_form_makes_a_channel(url: str) -> None:
     await servers_of(Endpoint.parse(url), 1.0).channel().close()
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("redis://ada:secret@here:6380/2", "redis://here:6380/2"),
+        ("rediss://:secret@[::1]", "rediss://[::1]:6379"),
+        ("unix:///run/redis%20one.sock?db=3", "unix:///run/redis one.sock"),
+        ("rediss+sentinel://:secret@a:1,b:2/main/3", "rediss+sentinel://a:1,b:2/main/3"),
+        ("redis+cluster://:secret@a:1,b:2", "redis+cluster://a:1,b:2"),
+    ],
+)
+def test_an_address_for_people_has_no_password(url: str, address: str) -> None:
+    assert Endpoint.parse(url).address == address

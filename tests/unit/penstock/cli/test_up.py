@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import shlex
 
-import msgspec
 import pytest
 
 from penstock.cli.up import greeting
@@ -47,13 +46,12 @@ def test_the_greeting_names_an_address_that_this_machine_can_reach(host: str, ur
 
 def test_the_greeting_sends_a_key_where_one_is_needed() -> None:
     keys = (ApiKey(name="laptop", tenant="acme", sha256="0" * 64),)
-    assert "authorization: Bearer $PENSTOCK_KEY" in curl(greeting(settings(IngressSettings(api_keys=keys)), {}))
+    assert "authorization: Bearer $PENSTOCK_API_KEY" in curl(greeting(settings(IngressSettings(api_keys=keys)), {}))
 
 
 def test_the_greeting_says_which_models_are_not_served_and_offers_one_that_is() -> None:
-    two = msgspec.structs.replace(
-        settings(IngressSettings()), models={"broken": ModelSettings(pool="broken"), "sim": ModelSettings(pool="sim")}
-    )
+    models = {"broken": ModelSettings(pool="broken"), "sim": ModelSettings(pool="sim")}
+    two = settings(IngressSettings()).model_copy(update={"models": models})
     text = greeting(two, {"broken": "no such file"})
     assert json.loads(curl(text)[-1])["model"] == "sim"
     assert "(models: sim)" in text

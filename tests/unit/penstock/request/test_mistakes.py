@@ -16,11 +16,12 @@ from penstock.request import (
     Api,
     ChatBody,
     CompletionBody,
-    is_rich,
+    is_engine_written,
     parse,
     parse_noting,
     sampling,
 )
+from penstock.request.foreign import REFUSED
 from tests.unit.penstock.request.bodies import CHAT, COMPLETION, TOOLS, chat, completion, of_schema, shortened
 
 WRONG_SCHEMAS: list[dict[str, Any]] = [
@@ -111,6 +112,8 @@ SHARED_MISTAKES = [
     ({"logprob_token_ids": [1]}, "logprob_token_ids"),
     ({"use_beam_search": True}, "use_beam_search"),
     ({"priority": 5}, "priority"),
+    ({"priority": False}, "priority"),
+    ({"use_beam_search": 0}, "use_beam_search"),
     ({"kv_transfer_params": {"do_remote_decode": True}}, "kv_transfer_params"),
     ({"cache_salt": "salt"}, "cache_salt"),
     ({"thinking_token_budget": 5}, "thinking_token_budget"),
@@ -150,6 +153,8 @@ CHAT_MISTAKES = [
     ({"messages": [{"role": "user", "content": None}]}, "messages[0].content"),
     ({"messages": [{"role": "user"}]}, "messages[0].content"),
     ({"messages": [{"role": "assistant", "tool_calls": 5}]}, "messages[0].tool_calls"),
+    ({"messages": [{"role": "assistant", "tool_calls": {}}]}, "messages[0].tool_calls"),
+    ({"messages": [{"role": "assistant", "tool_calls": False}]}, "messages[0].tool_calls"),
     ({"messages": [{"role": "assistant", "tool_calls": [{"type": "function"}]}]}, "messages[0].tool_calls[0]"),
 ]
 COMPLETION_MISTAKES = [
@@ -236,7 +241,7 @@ def test_any_field_of_any_value_is_taken_or_refused(api: Api, fields: dict[str, 
         assert error.param is not None  # noqa: PT017 - refusal is one of two right outcomes
     else:
         sampling(body)
-        is_rich(body)
+        is_engine_written(body)
 
 
 def test_unknown_fields_are_ignored() -> None:
@@ -248,6 +253,15 @@ def test_a_number_of_hundreds_of_digits_is_no_token() -> None:
         completion(prompt=[1e308] * 1000)
     with pytest.raises(InvalidRequestError):
         chat(max_tokens=1e308)
+
+
+@pytest.mark.parametrize(
+    "value", [b"1e400", b"[1e400]", b"[" * 100_000 + b"]" * 100_000], ids=["large", "in a list", "deep"]
+)
+@pytest.mark.parametrize("field", sorted(REFUSED))
+def test_a_field_that_is_not_offered_may_hold_what_nobody_can_read(field: str, value: bytes) -> None:
+    with pytest.raises(InvalidRequestError):
+        parse(Api.CHAT, json.dumps(CHAT).encode()[:-1] + b', "%b": %b}' % (field.encode(), value))
 
 
 @pytest.mark.parametrize("raw", [b"5.0", b"null", b"[1.5]", b'"x"'])
@@ -289,7 +303,7 @@ def test_null_is_absence(api: Api) -> None:
         ({"stop": 5}, "stop must be a text or a list, not a whole number."),
         ({"messages": []}, "messages must have a length of at least 1."),
         ({"messages": None}, "messages is missing."),
-        ({"truncation_side": "up"}, "truncation_side knows no 'up'."),
+        ({"truncation_side": "up"}, "truncation_side: there is no 'up'; give one of left, right."),
         (
             {"response_format": {"type": "json_schema", "json_schema": {}}},
             "response_format.json_schema.name is missing.",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import SettingsError
-from penstock.settings import DEFAULT_FILE, EngineName, Settings, load, require_models
+from penstock.settings import DEFAULT_FILE, EngineName, RedisSettings, Settings, load, require_models
 
 SIM = "models: {sim: {pool: sim}}\npools: {sim: {engine: simulated}}\n"
 KEY = {"name": "laptop", "tenant": "acme", "sha256": "0" * 64}
@@ -106,6 +106,12 @@ def test_any_host_may_be_bound_once_there_are_keys(file: Path) -> None:
         ("redis: {data_dir: ''}", "redis.data_dir: expected a path, got ''"),
         ("redis: {appendfsync: never}", "redis.appendfsync: expected one of everysec, always, got 'never'"),
         ("scheduler: {tick_s: 1}", "scheduler.tick_s: must be at most half of scheduler.leader_ttl_s"),
+        (
+            "streams: {signing_key: short}",
+            "streams.signing_key: expected a text of at least 32 characters, got another",
+        ),
+        ("streams: {signing_key: 12}", "streams.signing_key: expected a text of at least 32 characters, got something"),
+        (f"streams: {{previous_signing_key: {'0' * 31}x}}", "streams.previous_signing_key: there is no streams.signi"),
         ("telemetry: {log_level: loud}", "telemetry.log_level: expected one of debug, info, warning, error"),
     ],
 )
@@ -137,15 +143,109 @@ def test_a_wrong_file_is_refused_with_a_reason(file: Path, text: str, sentence: 
     assert sentence in str(caught.value)
 
 
-def test_every_broken_rule_is_said_at_once(file: Path) -> None:
-    with pytest.raises(SettingsError, match=r"(?s)redis\.url.*scheduler\.tick_s"):
-        loaded(file, SIM + "redis: {url: 'http://cache'}\nscheduler: {tick_s: 9}")
-
-
-def test_a_password_is_not_repeated_in_an_error(file: Path) -> None:
+def wrong(file: Path, text: str, **environ: str) -> list[str]:
+    """The sentences that a wrong configuration is refused with, each without what comes after its first clause."""
     with pytest.raises(SettingsError) as caught:
-        loaded(file, SIM + "redis: {url: 'http://:secret@cache'}")
+        loaded(file, text, **environ)
+    return [line.partition(";")[0].partition(",")[0].rstrip(".") for line in str(caught.value).splitlines()]
+
+
+def test_everything_that_is_wrong_is_said_at_once(file: Path) -> None:
+    text = """
+        models: {sim: {pool: sym}}
+        pools: {sim: {engine: simulated, workers: none, heartbeat_s: 3, slot: 1}}
+        redis: {url: 'http://cache'}
+        ingress: {host: 0.0.0.0, api_keys: [{name: a}, {tenant: b}]}
+        scheduler: {tick_s: 9}
+        telemetri: {}
+    """
+    assert wrong(file, text, PENSTOCK__TOKENIZER__PORT="[", PENSTOCK__REDIS__DATA_DIR__X="1") == [
+        "PENSTOCK__TOKENIZER__PORT: '[' is not a valid YAML value: expected the node content",
+        "pools.sim.workers: expected a whole number of at least 1",
+        "pools.sim.slot: no such setting",
+        "redis.data_dir: expected a path",
+        "ingress.api_keys[0].tenant: missing",
+        "ingress.api_keys[0].sha256: missing",
+        "ingress.api_keys[1].name: missing",
+        "ingress.api_keys[1].sha256: missing",
+        "telemetri: no such setting",
+        "redis.url: cannot use the scheme 'http'",
+        "models.sim.pool: no pool 'sym' (pools: sim)",
+        "pools.sim.heartbeat_s: must be at most half of pools.sim.lease_ttl_s",
+        "scheduler.tick_s: must be at most half of scheduler.leader_ttl_s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        # One of the two compared, or what was probably meant to be one, is wrong itself.
+        (SIM + "scheduler: {tick_s: 1, leader_ttl_s: long}", "scheduler.leader_ttl_s: expected a number of seconds"),
+        (SIM + "scheduler: {tick_s: 1, leader_ttl: 3}", "scheduler.leader_ttl: no such setting"),
+        ("models: {sim: {pool: sim}}\npools: {sim: {engin: simulated}}", "pools.sim.engin: no such setting"),
+        ("models: {sim: {pool: sim}}\npools: {Sim: {engine: simulated}}", "pools.Sim: expected lower-case letters"),
+        ("models: {sim: {pool: sim}}\npool: {sim: {engine: simulated}}", "pool: no such setting"),
+        ("models: {sim: {}}\npools: {sim: {engine: simulated}}", "models.sim.pool: missing"),
+        (SIM + "ingress: {host: 0.0.0.0, api_keys: none}", "ingress.api_keys: expected a list"),
+    ],
+)
+def test_what_only_follows_from_a_fault_is_not_said(file: Path, text: str, sentence: str) -> None:
+    (said,) = wrong(file, text)
+    assert said.startswith(sentence)
+
+
+def test_a_missing_setting_is_told_with_what_it_is_for(file: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^models\.m\.pool: missing; give .*\. \(The pool that serves it\.\)$"):
+        loaded(file, "models: {m: {}}\npools: {sim: {engine: simulated}}")
+
+
+def test_names_that_are_no_texts_are_named(file: Path) -> None:
+    assert wrong(file, SIM + "1: 2\ningress: {2: 3}") == ["ingress.2: no such setting", "1: no such setting"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "redis: {url: 'http://:secret@cache'}",
+        "redis: {url: ['redis://:secret@cache']}",
+        "redis: 'redis://me:secret@cache'",
+        "ingress: {api_keys: [{name: a, tenant: b, sha256: secret}]}",
+        "streams: {signing_key: secret}",
+        "streams: {signing_key: [secret]}",
+        "streams: {previous_signing_key: secret-that-is-long-enough-for-one}",
+    ],
+)
+def test_a_secret_is_not_repeated_in_an_error(file: Path, text: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        loaded(file, SIM + text)
     assert "secret" not in str(caught.value)
+
+
+def test_a_secret_is_not_shown_with_the_settings(file: Path) -> None:
+    signing = f"streams: {{signing_key: {'secret' * 6}, previous_signing_key: {'secret' * 7}}}"
+    settings = loaded(file, SIM + f"redis: {{url: 'redis://:secret@cache'}}\ningress: {{api_keys: [{KEY}]}}\n{signing}")
+    assert "secret" not in repr(settings)
+    assert KEY["sha256"] not in repr(settings)
+
+
+def test_a_section_in_the_environment_replaces_that_of_the_file(file: Path) -> None:
+    settings = loaded(
+        file,
+        SIM + "ingress: {port: 9000}",
+        PENSTOCK__INGRESS="{ping_s: 3}",
+        PENSTOCK__POOLS="{other: {engine: simulated}}",
+        PENSTOCK__POOLS__OTHER__WORKERS="2",
+        PENSTOCK__MODELS="{other: {pool: other}}",
+    )
+    assert (settings.ingress.port, settings.ingress.ping_s) == (8000, 3.0)
+    assert {name: pool.workers for name, pool in settings.pools.items()} == {"other": 2}
+
+
+def test_settings_made_in_code_are_what_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS", "{}")
+    monkeypatch.setenv("PENSTOCK__INGRESS__PORT", "1")
+    settings = Settings(models={}, pools={})
+    assert (settings.redis, settings.ingress.port) == (RedisSettings(), 8000)
 
 
 def test_keys_are_told_apart(file: Path) -> None:

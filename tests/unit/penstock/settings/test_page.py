@@ -1,49 +1,33 @@
 from __future__ import annotations
 
-import enum
-import typing
-from collections.abc import Iterator
-from pathlib import Path
+import re
 
-import msgspec
+from penstock.settings.catalogue import sections
+from scripts.describe_settings import PAGE, SCHEMA, page, schema
+from workers.engine.registry import option_types
 
-from penstock.settings.sections import ApiKey, ModelSettings, PoolSettings, Section, Settings
-from workers.engine.simulated import SimulatedSettings
-from workers.engine.vllm.settings import VllmSettings
-
-PAGE = (Path(__file__).parents[4] / "docs" / "configuration.md").read_text()
-#: Where a section is named by the user, or repeated.
-NAMED: list[tuple[str, type[msgspec.Struct]]] = [
-    ("models.NAME", ModelSettings),
-    ("pools.NAME", PoolSettings),
-    ("pools.NAME.options", VllmSettings),
-    ("pools.NAME.options", SimulatedSettings),
-    ("ingress.api_keys[]", ApiKey),
-]
-#: What an engine takes over from its pool.
-INHERITED = {"pools.NAME.options.model", "pools.NAME.options.slots"}
+REWRITE = "run `python scripts/describe_settings.py`"
 
 
-def sections() -> Iterator[tuple[str, type[msgspec.Struct]]]:
-    yield from NAMED
-    for name, kind in typing.get_type_hints(Settings).items():
-        if isinstance(kind, type) and issubclass(kind, Section):
-            yield name, kind
+def test_the_page_has_a_table_of_each_section_and_of_each_engines_options() -> None:
+    tables = re.findall(r"<!-- settings: (.+) -->", PAGE.read_text())
+    paths = [path for path, _ in sections() if path]
+    assert sorted(tables) == sorted([*paths, *(f"options of {engine}" for engine in option_types())])
 
 
-def default(field: msgspec.structs.FieldInfo) -> str:
-    if field.required:
-        return "required"
-    if field.default in (None, (), msgspec.NODEFAULT):
-        return "none"
-    if isinstance(field.default, tuple):
-        return f"`{', '.join(field.default)}`"
-    value = field.default.value if isinstance(field.default, enum.Enum) else field.default
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+def test_the_page_has_each_setting_as_it_is() -> None:
+    assert page(PAGE.read_text()) == PAGE.read_text(), REWRITE
 
 
-def test_the_page_lists_each_setting_with_its_default() -> None:
-    rows = [tuple(line.split("|")[1:3]) for line in PAGE.splitlines() if line.startswith("| `")]
-    settings = [(f"{path}.{field.name}", field) for path, kind in sections() for field in msgspec.structs.fields(kind)]
-    expected = [(f" `{path}` ", f" {default(field)} ") for path, field in settings if path not in INHERITED]
-    assert sorted(rows) == sorted(expected)
+def test_the_schema_beside_the_examples_has_each_setting_as_it_is() -> None:
+    assert schema() == SCHEMA.read_text(), REWRITE
+
+
+def test_every_setting_says_what_it_does() -> None:
+    silent = [
+        f"{path}.{name}"
+        for path, section in sections()
+        for name, field in section.model_fields.items()
+        if path and not field.description
+    ]
+    assert not silent

@@ -7,7 +7,7 @@ from penstock.settings.shared import SharedSettings
 
 
 def shared(**changes: object) -> SharedSettings:
-    return SharedSettings.of(PoolSettings(engine=EngineName.VLLM, **changes))  # type: ignore[arg-type]
+    return SharedSettings.of(PoolSettings(engine=EngineName.VLLM, **changes))
 
 
 def test_what_each_host_may_choose_is_no_difference() -> None:

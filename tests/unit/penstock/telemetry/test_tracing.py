@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from penstock.errors import SettingsError
-from penstock.telemetry import exporting, spans, tracing
+from penstock.telemetry import exporting, spans, trace_context, tracing
 
 CLIENT = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 
@@ -48,7 +48,7 @@ def test_without_an_exporter_the_clients_trace_passes_through() -> None:
 
 def test_a_span_of_another_process_becomes_a_child_through_the_job(exported: InMemorySpanExporter) -> None:
     request = tracing.start(spans.request_name(spans.CHAT, "demo"), CLIENT, {spans.REQUEST_MODEL: "demo"})
-    carried = tracing.unpack(tracing.pack(request.headers))
+    carried = trace_context.unpack(trace_context.pack(request.headers))
     tracing.start(spans.QUEUE, carried, {}, start_ms=1_000).end(end_ms=3_500)
     request.set({spans.USAGE_OUTPUT_TOKENS: 7})
     request.end()
@@ -79,9 +79,30 @@ def test_a_protocol_that_is_not_there_stops_the_start() -> None:
 
 
 def test_only_trace_headers_are_taken_from_a_request() -> None:
-    assert tracing.trace_headers({**CLIENT, "authorization": "Bearer secret"}) == CLIENT
+    assert trace_context.trace_headers({**CLIENT, "authorization": "Bearer secret"}) == CLIENT
 
 
 @pytest.mark.parametrize("headers", [{}, CLIENT, {**CLIENT, "tracestate": "a=1,b=2"}])
 def test_packing_keeps_trace_headers(headers: dict[str, str]) -> None:
-    assert tracing.unpack(tracing.pack(headers)) == headers
+    assert trace_context.unpack(trace_context.pack(headers)) == headers
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"tracestate": "a\x85b=1"},
+        {"tracestate": "a\x1cb"},
+        {"tracestate": "wörter=1"},
+        {"tracestate": "a=" + "1" * 600},
+        {"traceparent": "00-1-2-01"},
+        {"traceparent": CLIENT["traceparent"].upper()},
+        {"traceparent": CLIENT["traceparent"] + "\x85x"},
+    ],
+)
+def test_what_is_no_trace_context_is_not_carried(headers: dict[str, str]) -> None:
+    assert trace_context.trace_headers(headers) == {}
+
+
+@pytest.mark.parametrize("packed", ["", "nothing", "tracestate=a\x85b", "traceparent=1\nnothing", "=", "\n\n"])
+def test_whatever_a_job_carries_can_be_unpacked(packed: str) -> None:
+    assert all("\n" not in value for value in trace_context.unpack(packed).values())

@@ -9,10 +9,10 @@ import pytest
 
 from penstock.errors import SettingsError
 from penstock.settings import EngineName, PoolSettings
-from tests.harness.processes import ROOT
+from penstock.settings.builtin import FOLDER as BUILTIN
 from workers.engine.registry import recipe
 
-MODEL = ROOT / "models" / "demo"
+MODEL = BUILTIN / "demo"
 
 MISTAKES: list[tuple[EngineName, dict[str, Any], str]] = [
     (EngineName.SIMULATED, {"itl_mss": 3}, "itl_mss: no such option; did you mean 'itl_ms'?"),
@@ -46,5 +46,6 @@ def test_vllm_that_is_not_installed_is_named_where_it_would_run(monkeypatch: pyt
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     found = recipe("demo", pool_of(EngineName.VLLM, {}))
     found.inspect()
-    with pytest.raises(SettingsError, match=r"^pools\.demo\.engine: vllm is not installed here; install it"):
-        found.preload()
+    for step in (found.require_installed, found.preload):
+        with pytest.raises(SettingsError, match=r"^pools\.demo\.engine: vLLM is not installed here; install it \(Pen"):
+            step()

@@ -21,7 +21,7 @@ def event(chunk: object) -> str:
 
 
 def wire(*, tells_usage: bool = False) -> WireFormat:
-    return WireFormat("job-1", 7, 'a "model"', tells_usage=tells_usage)
+    return WireFormat("job-1", 7, 'a "model"', service_tier=None, tells_usage=tells_usage)
 
 
 def test_every_chunk_names_the_usage_once_it_was_asked_for() -> None:
@@ -83,3 +83,11 @@ def test_what_looks_like_an_id_in_the_models_text_is_left_alone() -> None:
     chunk = json.loads(format_.chunk(event(CHUNK | {"choices": [{"delta": {"content": text}}]})))
     assert chunk["choices"][0]["delta"]["content"] == text
     assert format_.finish_reason is None
+
+
+@pytest.mark.parametrize("multimodal", [{}, {"multimodal_tokens": None}])
+def test_a_usage_tells_what_every_usage_tells(multimodal: dict[str, None]) -> None:
+    details = {"cached_tokens": 2, "created_cache_tokens": 0, **multimodal}
+    usage = {"prompt_tokens": 3, "prompt_tokens_details": details, "completion_tokens_details": None}
+    chunk = json.loads(wire(tells_usage=True).chunk(event(CHUNK | {"usage": usage})))
+    assert chunk["usage"] == {"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2}}

@@ -37,7 +37,7 @@ class Question(Struct, frozen=True):
     cpu_s: float
 
 
-class Verdict(Struct, frozen=True):
+class TrialVerdict(Struct, frozen=True):
     """That it was compiled, or why it cannot be."""
 
     refused: str | None = None
@@ -111,7 +111,7 @@ class Room:
         # A compiler's warnings would tell the log what the client is told.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
-    def _verdict(self, params: StructuredOutputsParams) -> Verdict:
+    def _verdict(self, params: StructuredOutputsParams) -> TrialVerdict:
         try:
             SamplingParams(structured_outputs=params)._validate_structured_outputs(  # noqa: SLF001 - nothing public checks
                 self._config.model_config, self._config.structured_outputs_config, self._tokenizer
@@ -121,5 +121,5 @@ class Room:
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - compilers raise whatever they like
-            return Verdict(refused=f"{type(error).__name__}: {error}")
-        return Verdict(params=given(params), backend=params._backend or "")  # noqa: SLF001 - what the check settled on
+            return TrialVerdict(refused=f"{type(error).__name__}: {error}")
+        return TrialVerdict(params=given(params), backend=params._backend or "")  # noqa: SLF001 - what the check settled on

@@ -15,7 +15,7 @@ from vllm.sampling_params import StructuredOutputsParams
 
 from penstock.errors import EngineDeadError, InvalidRequestError
 from workers.engine.vllm.faults import client_faults
-from workers.engine.vllm.grammars.trial import Question, Room, Verdict, given
+from workers.engine.vllm.grammars.trial import Question, Room, TrialVerdict, given
 
 #: What most grammars need by far; those that need more wait for each other, and nobody waits for them.
 _QUICK_S = 0.5
@@ -36,7 +36,7 @@ class Trials:
         self._slow = asyncio.Semaphore(_SLOW_SIDE_BY_SIDE)
         #: Whether nothing can be tried any more.
         self.is_dead = False
-        self._known: OrderedDict[bytes, Verdict | None] = OrderedDict()
+        self._known: OrderedDict[bytes, TrialVerdict | None] = OrderedDict()
 
     async def tried(self, params: StructuredOutputsParams, field: str) -> StructuredOutputsParams:
         """What EngineCore may be given: checked, and compiled once in time.
@@ -69,12 +69,12 @@ class Trials:
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
 
-    def _remember(self, key: bytes, verdict: Verdict | None) -> None:
+    def _remember(self, key: bytes, verdict: TrialVerdict | None) -> None:
         self._known[key] = verdict
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
 
-    async def _tried(self, wanted: dict[str, object]) -> Verdict | None:
+    async def _tried(self, wanted: dict[str, object]) -> TrialVerdict | None:
         """None where it was killed. Those that are slow are begun anew, one after the other."""
         quick_s = min(_QUICK_S, self._timeout_s)
         async with self._quick:
@@ -84,7 +84,7 @@ class Trials:
         async with self._slow:
             return await self._ask(Question(wanted, self._timeout_s))
 
-    async def _ask(self, question: Question) -> Verdict | None:
+    async def _ask(self, question: Question) -> TrialVerdict | None:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -104,4 +104,4 @@ class Trials:
         finally:
             # A trial that still runs ends with it.
             writer.close()
-        return msgspec.json.decode(answer, type=Verdict) if answer else None
+        return msgspec.json.decode(answer, type=TrialVerdict) if answer else None

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from penstock.conversation import Conversation
 from penstock.errors import EngineDeadError, EngineStartError, InvalidRequestError
 from penstock.request import Constraint, Sampling
+from penstock.text.chat.conversation import Conversation
+from tests.simulated_answers import expected_tokens
 from workers.engine.base import Finish, Generation, Output
-from workers.engine.simulated import Failure, FailureKind, SimulatedEngine, SimulatedSettings, expected_tokens
+from workers.engine.simulated import InjectedFailure, InjectedFailureKind, SimulatedEngine, SimulatedSettings
 
 INSTANT = {"prefill_ms_base": 0.0, "prefill_us_per_token": 0.0, "itl_ms": 0.0}
 DEADLINE_S = 20
@@ -202,7 +203,7 @@ async def test_what_it_cannot_do_is_refused(bench: Bench, fields: dict[str, Any]
 
 
 async def test_a_dead_engine_says_so_and_stalls(bench: Bench) -> None:
-    engine = await bench.start(failure=Failure(kind=FailureKind.DIE, at_token=5))
+    engine = await bench.start(failure=InjectedFailure(kind=InjectedFailureKind.DIE, at_token=5))
     await engine.submit(generation(engine, "spared", done=[97]))
     await engine.submit(generation(engine, "one"))
     await bench.until(lambda: len(bench.tokens("one")) == 4)
@@ -216,7 +217,7 @@ async def test_a_dead_engine_says_so_and_stalls(bench: Bench) -> None:
 
 
 async def test_a_hung_engine_calls_itself_healthy(bench: Bench) -> None:
-    engine = await bench.start(failure=Failure(kind=FailureKind.HANG, at_token=5))
+    engine = await bench.start(failure=InjectedFailure(kind=InjectedFailureKind.HANG, at_token=5))
     await engine.submit(generation(engine, "one"))
     await bench.until(lambda: len(bench.tokens("one")) == 4)
     for _ in range(10):
@@ -257,7 +258,7 @@ async def test_prompts_ask_for_failures_in_vain_unless_allowed(bench: Bench) -> 
 async def test_a_crash_is_a_sigkill_before_the_token(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     killed: list[tuple[int, int]] = []
     monkeypatch.setattr(os, "kill", lambda pid, signum: killed.append((pid, signum)))
-    engine = await bench.start(failure=Failure(kind=FailureKind.CRASH, at_token=5))
+    engine = await bench.start(failure=InjectedFailure(kind=InjectedFailureKind.CRASH, at_token=5))
     await engine.submit(generation(engine, "one"))
     await bench.until(lambda: bool(killed))
     assert killed[0] == (os.getpid(), signal.SIGKILL)

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from workers.engine.simulated import Failure, FailureKind
+from workers.engine.simulated import InjectedFailure, InjectedFailureKind
 from workers.engine.simulated.injection import requested_failure
 
 
-@pytest.mark.parametrize("kind", FailureKind)
-def test_a_prompt_asks_for_a_failure(kind: FailureKind) -> None:
-    assert requested_failure(f"user:#sim:{kind}_at=12 hello\nassistant:") == Failure(kind=kind, at_token=12)
+@pytest.mark.parametrize("kind", InjectedFailureKind)
+def test_a_prompt_asks_for_a_failure(kind: InjectedFailureKind) -> None:
+    assert requested_failure(f"user:#sim:{kind}_at=12 hello\nassistant:") == InjectedFailure(kind=kind, at_token=12)
 
 
 @pytest.mark.parametrize("prompt", ["user:hello\nassistant:", "#sim:crash_at=0", "#sim:explode_at=3", "sim:crash_at=3"])
@@ -21,4 +21,4 @@ def test_an_earlier_turn_has_had_its_failure() -> None:
 
 
 def test_a_prompt_without_turns_may_ask_too() -> None:
-    assert requested_failure("#sim:die_at=1 hello") == Failure(kind=FailureKind.DIE, at_token=1)
+    assert requested_failure("#sim:die_at=1 hello") == InjectedFailure(kind=InjectedFailureKind.DIE, at_token=1)

@@ -4,23 +4,23 @@ from penstock.request import Sampling
 from workers.engine.base import Finish, Generation
 from workers.engine.simulated import SimulatedSettings
 from workers.engine.simulated.prefilling import Prefilling
-from workers.engine.simulated.run import Run
-from workers.engine.simulated.script import Script
+from workers.engine.simulated.run import SimulatedRun
+from workers.engine.simulated.script import SimulatedScript
 
 SETTINGS = SimulatedSettings(prefill_ms_base=100.0, prefill_us_per_token=0.0)
 
 
-def filled(*names: str) -> tuple[Prefilling, list[Run]]:
+def filled(*names: str) -> tuple[Prefilling, list[SimulatedRun]]:
     """Prompts that came at 10 s, each taking a tenth of a second."""
     prefilling = Prefilling(SETTINGS)
-    script = Script([1], Finish.LENGTH)
-    runs = [Run.of(Generation(id=name, prompt=[1], sampling=Sampling()), script, None) for name in names]
+    script = SimulatedScript([1], Finish.LENGTH)
+    runs = [SimulatedRun.of(Generation(id=name, prompt=[1], sampling=Sampling()), script, None) for name in names]
     for run in runs:
         prefilling.add(run, 1, 10.0)
     return prefilling, runs
 
 
-def times(runs: list[Run]) -> list[float]:
+def times(runs: list[SimulatedRun]) -> list[float]:
     return [round(run.ready_at_s, 6) for run in runs]
 
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.request import Sampling
-from penstock.sim_tokenizer import EOS_ID, WORD_IDS, SimulatedTokenizer
+from penstock.text.sim_tokenizer import EOS_ID, WORD_IDS, SimulatedTokenizer
+from tests.simulated_answers import expected_text, expected_tokens
 from workers.engine.base import Finish
-from workers.engine.simulated import SimulatedSettings, expected_text, expected_tokens
+from workers.engine.simulated import SimulatedSettings
 from workers.engine.simulated.script import script
 
 SETTINGS = SimulatedSettings()
@@ -98,7 +99,7 @@ def test_expected_text_applies_stop_strings() -> None:
 
 def test_every_process_generates_the_same() -> None:
     code = (
-        "from penstock.request import Sampling; from workers.engine.simulated import expected_text; import hashlib;"
+        "from penstock.request import Sampling; from tests.simulated_answers import expected_text; import hashlib;"
         f"print(hashlib.sha256(expected_text({PROMPT}, Sampling(max_tokens=99)).encode()).hexdigest())"
     )
     elsewhere = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from penstock.errors import SettingsError
-from workers.engine.simulated import Failure, FailureKind, SimulatedSettings
+from workers.engine.simulated import InjectedFailure, InjectedFailureKind, SimulatedSettings
 
 
 def test_options_become_settings() -> None:
     settings = SimulatedSettings.parse({"slots": 8, "itl_ms": 20, "failure": {"kind": "crash", "at_token": 3}})
     assert (settings.slots, settings.itl_ms) == (8, 20.0)
-    assert settings.failure == Failure(kind=FailureKind.CRASH, at_token=3)
+    assert settings.failure == InjectedFailure(kind=InjectedFailureKind.CRASH, at_token=3)
 
 
 @pytest.mark.parametrize(

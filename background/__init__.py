@@ -1,0 +1,1 @@
+"""Accounts for ended jobs: usage exactly once, webhooks at least once."""

@@ -1,0 +1,1 @@
+"""Batches at work: one process owns a batch at a time, and any other may take it up where it stands."""

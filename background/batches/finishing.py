@@ -1,0 +1,93 @@
+"""A batch ends: its parts become files, its tenant is told, and what it worked with goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from background.batches.work import Work, change, check_owned
+from penstock.batches.batch import BatchStatus
+from penstock.batches.part import Kind, file_id, folder_of
+from penstock.broker import batches, files, observing
+from penstock.files.file import File, Part, Purpose
+from penstock.telemetry import events, logs, metrics
+from penstock.webhooks.batch_event import batch_ended
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from background.hand_over import HandOver
+    from penstock.batches.batch import Batch
+    from penstock.batches.part import BatchPart
+
+_log = logs.get()
+
+
+async def make_files(work: Work, batch: Batch) -> None:
+    """Record the files that the parts are, then the end. Raises DisownedError, BrokerError."""
+    parts, now_ms = await work.broker.ask_many([batches.parts(work.pool, work.id), observing.clock_ms()])
+    await work.broker.ask(files.touch(batch.tenant, now_ms))
+    named = {f"{name}_file": await _make_file(work, batch, kind, parts, now_ms) for kind, name in _NAMES.items()}
+    await change(work, _end_of(batch), {name: made for name, made in named.items() if made})
+
+
+async def settle(work: Work, batch: Batch, hand_over: HandOver) -> None:
+    """Do what follows from the end. Raises DisownedError, BrokerError, StorageError."""
+    await hand_over.tell(batch.tenant, batch_ended(batch))
+    await _clear(work, batch)
+    keep_ms = round(work.settings.batches.keep_s * 1000)
+    check_owned(await work.broker.run(batches.settle(work.pool, work.id, work.token, keep_ms)))
+    metrics.BATCHES_ENDED.labels(work.pool, batch.status).inc()
+    _log.info(
+        events.BATCH_ENDED,
+        batch=work.id,
+        tenant=batch.tenant,
+        status=batch.status,
+        completed=batch.completed,
+        failed=batch.failed,
+    )
+
+
+async def _make_file(work: Work, batch: Batch, kind: Kind, parts: Sequence[BatchPart], now_ms: int) -> str:
+    """Record one of the two files; returns its id, "" where it would be empty. A repeat makes none."""
+    own = [part for part in parts if part.kind is kind]
+    if not own:
+        return ""
+    file = File(
+        id=file_id(work.id, kind),
+        tenant=batch.tenant,
+        filename=f"{work.id}_{kind}.jsonl",
+        bytes=sum(part.bytes for part in own),
+        lines=sum(part.lines for part in own),
+        purpose=Purpose.BATCH_OUTPUT,
+        created_ms=now_ms,
+        expires_ms=now_ms + batch.output_ttl_s * 1000,
+        parts=[Part(part.name, part.bytes) for part in own],
+    )
+    await work.broker.run(files.put(batch.tenant, file))
+    return file.id
+
+
+async def _clear(work: Work, batch: Batch) -> None:
+    """Delete the input, and what a process that died wrote in vain: all but the parts that are in the manifest.
+
+    It changes no more once a batch has ended, so that one who wakes up late deletes nothing else.
+    """
+    parts = await work.broker.ask(batches.parts(work.pool, work.id))
+    if sum(part.lines for part in parts) != batch.recorded:
+        # Somebody has deleted it: what the files consist of is known by their records, and the sweep looks there.
+        return
+    wanted = {part.name for part in parts}
+    found = [one.name async for one in work.storage.names(folder_of(work.id))]
+    for name in found:
+        if name not in wanted:
+            await work.storage.delete(name)
+
+
+#: The record's name of each file.
+_NAMES = {Kind.OUTPUT: "output", Kind.ERRORS: "error"}
+
+
+def _end_of(batch: Batch) -> BatchStatus:
+    if batch.status is BatchStatus.CANCELLING:
+        return BatchStatus.CANCELLED
+    return BatchStatus.EXPIRED if batch.late else BatchStatus.COMPLETED

@@ -1,0 +1,1 @@
+"""HTTP itself: sockets, limits, bodies, and errors as responses. Knows nothing of jobs."""

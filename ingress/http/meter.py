@@ -1,0 +1,71 @@
+"""How many bytes of one request are not its content: its head, chunk sizes and extensions, and trailers."""
+
+from __future__ import annotations
+
+#: A request line without its target, and the empty line: "POST", two spaces, "HTTP/1.1", two line ends.
+_REQUEST_LINE_BYTES = 18
+#: What a field has besides its name and value.
+_FIELD_BYTES = len(": \r\n")
+#: Around a chunk's size and content.
+_LINE_ENDS_BYTES = len("\r\n\r\n")
+#: Each takes a few calls to read, all those of one read from the socket in a row: this many hold everybody up for some
+#: 50 ms. A body of the largest size may still come in pieces of 256 bytes.
+MAX_CHUNKS = 1 << 14
+#: Longer bodies may have more of them, if they are as long on average as those of the longest JSON body have to be.
+_LEAST_CHUNK_BYTES = 256
+
+
+class Meter:
+    """Counts one message; the parser shows a field only once it is complete, so that whole reads count too.
+
+    ```
+    POST /v1/… HTTP/1.1 ␍␊ host: … ␍␊ ␍␊   5;extension ␍␊ hello ␍␊   0 ␍␊ trailer: … ␍␊ ␍␊
+    └──────────── head ────────────────┘   └──── body, framing ────┘     └─ trailers ─┘
+    └──────────────────────────────────── raw, if it came in reads of its own ────────────┘
+    ```
+
+    What is in `raw` and nowhere else (extensions, trailers, what is not complete) may be as large as a head.
+    """
+
+    __slots__ = ("_chunk", "_limit", "body", "chunks", "framing", "head", "is_in_head", "raw", "trailers")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.is_in_head = True
+        #: Bytes of the reads that brought nothing but this message, and did not end it.
+        self.raw = 0
+        self.head = _REQUEST_LINE_BYTES
+        self.body = 0
+        #: Bytes of the chunk under way.
+        self._chunk = 0
+        self.chunks = 0
+        #: What complete chunks need besides their content: a size as short as it can be, and line ends.
+        self.framing = 0
+        self.trailers = 0
+
+    def field(self, name: bytes, value: bytes) -> bool:
+        """A field of the head or of the trailers is complete; returns whether there is room for it."""
+        size = len(name) + len(value) + _FIELD_BYTES
+        if self.is_in_head:
+            self.head += size
+            return self.head <= self._limit
+        self.trailers += size
+        return self.trailers <= self._limit
+
+    def content(self, size: int) -> None:
+        """So much of the body came."""
+        self.body += size
+        self._chunk += size
+
+    def chunk(self) -> bool:
+        """A chunk is complete; returns whether there may be more of them."""
+        self.framing += len(f"{self._chunk:x}") + _LINE_ENDS_BYTES
+        self._chunk = 0
+        self.chunks += 1
+        return self.chunks <= MAX_CHUNKS or self.body >= self.chunks * _LEAST_CHUNK_BYTES
+
+    @property
+    def is_over(self) -> bool:
+        """Whether what was read is too large, besides content and its framing."""
+        known = 0 if self.is_in_head else self.head + self.body + self.framing
+        return self.raw - known > self._limit

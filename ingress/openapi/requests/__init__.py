@@ -1,0 +1,1 @@
+"""The bodies of requests as JSON schemas: what msgspec knows of their types, and what is checked besides."""

@@ -1,0 +1,1 @@
+"""From frames to the requests on this process that wait for them."""

@@ -1,0 +1,1 @@
+"""The wire forms of an answer: whole, in chunks, as events."""

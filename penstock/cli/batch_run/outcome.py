@@ -1,0 +1,46 @@
+"""What a batch's object says of a run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from penstock.batches.batch import BatchStatus
+from penstock.cli.batch_run.meter import Counts
+
+
+def counts_of(batch: Mapping[str, Any]) -> Counts:
+    """How far it is."""
+    counts, usage = batch["request_counts"], batch["usage"] or {}
+    return Counts(
+        total=counts["total"],
+        completed=counts["completed"],
+        failed=counts["failed"],
+        tokens=usage.get("output_tokens", 0),
+    )
+
+
+def has_results(batch: Mapping[str, Any]) -> bool:
+    """Whether a batch that has ended has anything to show."""
+    return bool(batch["status"] != BatchStatus.FAILED and batch["request_counts"]["total"])
+
+
+def unanswered(batch: Mapping[str, Any]) -> int:
+    """How many of its requests have no answer."""
+    counts = batch["request_counts"]
+    unanswered: int = counts["total"] - counts["completed"]
+    return unanswered
+
+
+def failure(batch: Mapping[str, Any], file: str) -> str:
+    """Why a batch has nothing to show: a line for each mistake in its input."""
+    faults: Sequence[Mapping[str, Any]] = (batch["errors"] or {"data": []})["data"]
+    if not faults:
+        return f"Batch {batch['id']} is {batch['status']}: nothing was run."
+    return "\n".join([f"{file} has mistakes, and nothing was run:", *_told(faults)])
+
+
+def _told(faults: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for fault in faults:
+        where = "" if fault["line"] is None else f"line {fault['line']}: "
+        yield f"  {where}{fault['code']}: {fault['message']}"

@@ -1,0 +1,82 @@
+"""`penstock top`: pools and workers, once or as they change."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from penstock.cli import table
+from penstock.cli.options import EXIT_OK
+from penstock.cli.printable import printable, printable_json
+from penstock.cli.remote.failures import ServerError
+from penstock.cli.remote.pools import WORKER_HEADINGS, classes_of, pool_headings, pool_row, worker_rows
+from penstock.cli.remote.server import Server
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+#: As often as an ingress looks.
+_EVERY_S = 1.0
+
+
+def show(url: str, *, once: bool, as_json: bool) -> int:
+    """One snapshot, or a screen that goes on until Ctrl-C where a person looks at it."""
+    server = Server.named(url)
+    if as_json:
+        for pool in _pools(server):
+            print(printable_json(pool))
+    elif once or not sys.stdout.isatty():
+        _print(_pools(server))
+    else:
+        _watch(server)
+    return EXIT_OK
+
+
+def screen(pools: Sequence[Any], trouble: str) -> RenderableType:
+    """What stands on the terminal; `trouble` says why it is not of this moment."""
+    from rich.console import Group
+    from rich.text import Text
+
+    classes = classes_of(pools)
+    parts: list[RenderableType] = [
+        table.drawn(pool_headings(classes), [pool_row(pool, classes) for pool in pools]),
+        table.drawn(WORKER_HEADINGS, worker_rows(pools)),
+    ]
+    if trouble:
+        parts.append(Text(printable(trouble), style="bold red"))
+    return Group(*parts)
+
+
+def _pools(server: Server) -> list[Any]:
+    found: list[Any] = server.get("/v1/pools")["data"]
+    return found
+
+
+def _print(pools: Sequence[Any]) -> None:
+    classes = classes_of(pools)
+    table.show(pool_headings(classes), [pool_row(pool, classes) for pool in pools])
+    print()
+    table.show(WORKER_HEADINGS, worker_rows(pools))
+
+
+def _watch(server: Server) -> None:
+    """Look again and again; a server that is away for a while is said to be."""
+    from rich.live import Live
+
+    pools, trouble = _pools(server), ""
+    try:
+        with Live(screen(pools, trouble), console=table.console(), screen=True, auto_refresh=False) as live:
+            while True:
+                time.sleep(_EVERY_S)
+                try:
+                    pools, trouble = _pools(server), ""
+                except ServerError as error:
+                    if not error.may_pass:
+                        raise
+                    trouble = str(error)
+                live.update(screen(pools, trouble), refresh=True)
+    except KeyboardInterrupt:
+        # The way to end it.
+        return

@@ -1,0 +1,106 @@
+"""The scripts of webhooks: each may be run twice, late, or by two at a time."""
+
+from __future__ import annotations
+
+import pytest
+
+from penstock.broker import webhooks
+from penstock.broker.keys import TenantKeys
+from penstock.webhooks.delivery import Attempt, AttemptOutcome, Delivery, DeliveryState, Destination, NewDelivery
+from penstock.webhooks.event import Event, EventType
+from penstock.webhooks.signature import new_secret
+from penstock.webhooks.subscription import Subscription
+from tests.integration.broker.pool import Pool
+
+TENANT = "acme"
+KEYS = TenantKeys(TENANT)
+SUBSCRIPTION = Subscription(id="wh_1", url="https://example.com", secret=new_secret(), created_ms=1)
+NEW = NewDelivery(
+    Event("evt-sim-1-0", EventType.JOB_COMPLETED, b"{}"),
+    "sim-1",
+    Destination(url="https://example.com", subscription="wh_1"),
+)
+
+
+async def record(pool: Pool, new: NewDelivery = NEW, **changes: int) -> str:
+    limits = {"sweep_after_ms": 1000, "most_pending": 10, "most_logged": 10, "keep_ms": 60_000}
+    return await pool.broker.run(webhooks.record(TENANT, new, **{**limits, **changes}))
+
+
+async def note(pool: Pool, number: int, state: DeliveryState = DeliveryState.PENDING) -> str:
+    attempt = Attempt(number=number, at_ms=1, outcome=AttemptOutcome.REFUSED)
+    call = webhooks.note(TENANT, NEW.id, attempt, state, pause_ms=5000, sweep_after_ms=1000, keep_ms=60_000)
+    return await pool.broker.run(call)
+
+
+async def read(pool: Pool) -> Delivery:
+    found = await pool.broker.ask(webhooks.delivery(TENANT, NEW.id))
+    assert found is not None
+    return found
+
+
+async def test_a_subscription_changes_only_from_what_it_was_read_as(pool: Pool) -> None:
+    one, other = SUBSCRIPTION.rotated(new_secret(), 2, 3), SUBSCRIPTION.disabled("because")
+
+    async def put(before: Subscription | None, after: Subscription, most: int = 2) -> str:
+        return await pool.broker.run(webhooks.put(TENANT, before, after, most))
+
+    assert [await put(None, SUBSCRIPTION), await put(None, SUBSCRIPTION)] == ["put", "put"]
+    assert [await put(SUBSCRIPTION, one), await put(SUBSCRIPTION, other)] == ["put", "moved"]
+    assert await put(SUBSCRIPTION, one) == "put"
+    assert await pool.broker.ask(webhooks.subscription(TENANT, "wh_1")) == one
+    assert await pool.broker.run(webhooks.delete(TENANT, SUBSCRIPTION)) == "moved"
+    assert [await pool.broker.run(webhooks.delete(TENANT, one)) for _ in range(2)] == ["put", "put"]
+    assert await pool.broker.ask(webhooks.subscriptions(TENANT)) == {}
+
+
+async def test_a_delivery_is_recorded_once_and_stays_as_it_is(pool: Pool) -> None:
+    assert [await record(pool), await note(pool, 1), await record(pool)] == ["recorded", "noted", "exists"]
+    assert (await read(pool)).attempts == 1
+    await note(pool, 2, DeliveryState.DELIVERED)
+    assert await record(pool) == "exists"
+    assert (await read(pool)).state is DeliveryState.DELIVERED
+
+
+async def test_an_attempt_is_noted_once(pool: Pool) -> None:
+    await record(pool)
+    assert [await note(pool, 1), await note(pool, 1), await note(pool, 3), await note(pool, 2)] == [
+        *("noted", "stale", "stale", "noted")
+    ]
+    assert [one.number for one in (await read(pool)).log] == [1, 2]
+    assert await note(pool, 3, DeliveryState.FAILED) == "noted"
+    assert await note(pool, 4) == "stale"
+    assert await pool.redis.zcard(KEYS.pending) == 0
+
+
+async def test_only_the_newest_attempts_are_kept(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("penstock.broker.webhooks._MOST_ATTEMPTS", 3)
+    await record(pool)
+    for number in range(1, 8):
+        await note(pool, number)
+    assert [one.number for one in (await read(pool)).log] == [5, 6, 7]
+
+
+async def test_what_is_asked_for_again_begins_its_schedule_anew(pool: Pool) -> None:
+    await record(pool)
+    await note(pool, 1, DeliveryState.FAILED)
+    assert await pool.redis.pttl(KEYS.delivery(NEW.id)) > 0
+    assert [await pool.broker.run(webhooks.redeliver(TENANT, NEW.id)) for _ in range(2)] == ["pending", "pending"]
+    delivery = await read(pool)
+    assert (delivery.state, delivery.attempts, delivery.attempts_of_schedule) == (DeliveryState.PENDING, 1, 0)
+    assert await pool.redis.pttl(KEYS.delivery(NEW.id)) == -1
+    assert await pool.broker.run(webhooks.redeliver(TENANT, "nothing")) == "missing"
+
+
+async def test_the_log_and_what_is_pending_are_bounded(pool: Pool) -> None:
+    made = [NewDelivery(Event(f"evt-sim-{n}-0", EventType.TEST, b"{}"), "", NEW.destination) for n in range(5)]
+    answers = [await record(pool, one, most_pending=4, most_logged=3) for one in made]
+    assert answers == ["recorded"] * 4 + ["full"]
+    assert await pool.redis.zcard(KEYS.deliveries) == 3
+
+
+async def test_a_tenant_that_has_something_new_is_not_forgotten(pool: Pool) -> None:
+    await pool.broker.ask(webhooks.touch(TENANT, 1000))
+    assert await pool.broker.run(webhooks.forget_tenant(TENANT, 1000)) == "kept"
+    assert await pool.broker.run(webhooks.forget_tenant(TENANT, 1001)) == "forgotten"
+    assert await pool.broker.ask(webhooks.tenants()) == []

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from penstock.batches.batch import BatchStatus
+from penstock.cli.batch_run.meter import Counts
+from penstock.cli.batch_run.outcome import counts_of, failure, has_results, unanswered
+
+
+def batch(status: BatchStatus, total: int = 10, completed: int = 7, failed: int = 2, **fields: Any) -> dict[str, Any]:
+    counts = {"total": total, "completed": completed, "failed": failed}
+    return {"id": "batch_sim-1", "status": status, "errors": None, "usage": None, "request_counts": counts, **fields}
+
+
+def test_counts_are_those_of_the_server() -> None:
+    assert counts_of(batch(BatchStatus.IN_PROGRESS, usage={"output_tokens": 70})) == Counts(
+        total=10, completed=7, failed=2, tokens=70
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "total", "has_any"),
+    [
+        (BatchStatus.COMPLETED, 10, True),
+        (BatchStatus.EXPIRED, 10, True),
+        (BatchStatus.CANCELLED, 10, True),
+        (BatchStatus.CANCELLED, 0, False),
+        (BatchStatus.EXPIRED, 0, False),
+        (BatchStatus.FAILED, 0, False),
+    ],
+)
+def test_what_was_begun_has_results(*, status: BatchStatus, total: int, has_any: bool) -> None:
+    assert has_results(batch(status, total=total)) == has_any
+
+
+def test_whatever_has_no_answer_counts() -> None:
+    assert unanswered(batch(BatchStatus.CANCELLED)) == 3
+
+
+def test_each_mistake_is_told_with_its_line() -> None:
+    faults = [
+        {"code": "invalid_json", "message": "It is no JSON.", "param": None, "line": 3},
+        {"code": "too_many_lines", "message": "It has too many lines.", "param": None, "line": None},
+    ]
+    assert failure(batch(BatchStatus.FAILED, errors={"object": "list", "data": faults}), "in.jsonl") == (
+        "in.jsonl has mistakes, and nothing was run:\n"
+        "  line 3: invalid_json: It is no JSON.\n"
+        "  too_many_lines: It has too many lines."
+    )
+
+
+def test_a_batch_that_never_began_is_told_as_it_is() -> None:
+    assert failure(batch(BatchStatus.CANCELLED), "in") == "Batch batch_sim-1 is cancelled: nothing was run."

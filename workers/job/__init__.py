@@ -1,0 +1,1 @@
+"""One job on its worker, from claim to result."""
