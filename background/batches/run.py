@@ -18,7 +18,7 @@ from penstock.batches.step import Step, next_step
 from penstock.batches.window import window
 from penstock.broker import batches
 from penstock.broker.repeating import rest
-from penstock.errors import BrokerDataError, BrokerError, StorageError
+from penstock.errors import BrokerDataError, BrokerError, StorageError, StorageMissingError
 from penstock.intake.ending import cancel
 from penstock.pauses import GrowingPause
 from penstock.telemetry import events, logs
@@ -91,7 +91,7 @@ class BatchRun:
             case Step.END_JOBS:
                 return False, await self._end_jobs(batch, open_jobs, waiting, now_ms)
             case Step.WRITE_REST:
-                await self._expansion.write_rest(batch, _cut_short(batch))
+                await self._write_rest(batch)
             case Step.FINALIZE:
                 await change(work, BatchStatus.FINALIZING)
             case Step.MAKE_FILES:
@@ -137,6 +137,12 @@ class BatchRun:
         if open_jobs:
             await self._strays.look(batch, _cut_short(batch), now_ms)
         return self._work.settings.batches.tick_s
+
+    async def _write_rest(self, batch: Batch) -> None:
+        try:
+            await self._expansion.write_rest(batch, _cut_short(batch))
+        except StorageMissingError:
+            await finishing.leave_rest(self._work, batch)
 
     def _tell(self, why: str, error: Exception | None = None) -> None:
         if why != self._told:

@@ -388,6 +388,29 @@ async def test_an_input_that_is_gone_is_made_again_of_its_file(made: Batches) ->
     assert names_of(await made.lines(batch.output_file)) == sorted(wanted)
 
 
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_a_batch_whose_input_is_gone_for_good_ends(made: Batches, *, is_cancelled: bool) -> None:
+    """Which lines it would have had nobody knows: it says how many, and keeps what was done."""
+    wanted = [f"{number}" for number in range(3000)]
+    file = await made.upload(encoded([chat_line(one, max_tokens=50) for one in wanted]))
+    id_ = await made.create(file.id, window_ms=5000)
+    await until(lambda: _has_ended(made, id_, 1))
+    await made.broker.run(files.delete(TENANT, file.id))
+    await made.storage.delete(file.parts[0].name)
+    # Whoever has a block of it in memory would end with that.
+    await made.storage.delete(input_name(id_))
+    if is_cancelled:
+        assert await made.broker.run(batches.change("sim", id_, "", BatchStatus.CANCELLING)) == "changed"
+    batch = await made.ended(id_)
+    told = [*await made.lines(batch.output_file), *await made.lines(batch.error_file)]
+
+    assert batch.status is (BatchStatus.CANCELLED if is_cancelled else BatchStatus.EXPIRED)
+    assert batch.errors[0].code == "input_lost"
+    assert f"{batch.total - len(told)} requests" in batch.errors[0].message
+    assert batch.completed + batch.failed == batch.total
+    assert len(set(names_of(told))) == len(told)
+
+
 async def test_results_leave_a_redis_that_is_full(made: Batches) -> None:
     """They may be what it is full of."""
     wanted = [f"{number}" for number in range(300)]

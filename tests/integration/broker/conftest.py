@@ -1,11 +1,22 @@
-"""A pool on an empty server."""
+"""A pool on an empty server, each server in turn."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from penstock.broker.embedded import EmbeddedRedis
 from tests.integration.broker.pool import Pool
 from tests.integration.open_broker import OpenBroker
+from tests.servers import SERVERS, serving
+
+
+@pytest.fixture(scope="session", params=SERVERS.values(), ids=list(SERVERS))
+def redis_server(request: pytest.FixtureRequest) -> Iterator[EmbeddedRedis]:
+    """A server that all tests here share; each server binary in turn."""
+    with serving(request.param) as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +9,6 @@ import httpx
 import pytest
 
 from penstock.broker.connections import Endpoint
-from penstock.broker.embedded import EmbeddedRedis
 from penstock.settings import (
     EngineName,
     FileSettings,
@@ -25,7 +23,6 @@ from penstock.settings.sections import StreamSettings
 from tests.integration.ingress.fake_worker import POOL, FakeWorker
 from tests.integration.ingress.serving import Serving, serving
 from tests.integration.open_broker import OpenBroker
-from tests.servers import oldest_server
 
 
 class Serve(Protocol):
@@ -39,16 +36,6 @@ class Serve(Protocol):
         files: dict[str, object] | None = None,
         **ingress: object,
     ) -> Serving: ...
-
-
-@pytest.fixture(scope="session")
-def redis_server() -> Iterator[EmbeddedRedis]:
-    """One server, the oldest: what is asked of Redis is tried on each in tests/integration/broker."""
-    with tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as folder:
-        server = EmbeddedRedis(RedisSettings(data_dir=Path(folder)), oldest_server())
-        server.start()
-        yield server
-        server.stop()
 
 
 @pytest.fixture

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 
 from penstock.broker.client import Broker
+from penstock.broker.embedded import EmbeddedRedis
 from tests.integration.broker.pool import Pool
 from tests.integration.open_broker import OpenBroker
 from tests.integration.workers.workplace import Ear, Hand, engine
+from tests.servers import embedded_server, serving
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """The newest server, where other processes' tests have the oldest."""
+    with serving(embedded_server()) as server:
+        yield server
 
 
 @pytest.fixture

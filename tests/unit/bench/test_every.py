@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -73,7 +74,12 @@ def test_a_bench_that_fails_has_a_row_too(program: str, why: str) -> None:
 
 
 def test_a_bench_that_hangs_is_interrupted() -> None:
-    one = ran("import signal\nsignal.pause()", limit_s=0.5)
+    # The tests may be a shell's background job, which ignores the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        one = ran("import signal\nsignal.pause()", limit_s=0.5)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert cells(one)[3:] == ["no end after 0 s", "at most 2.5", "failed"]
 
 
