@@ -5,7 +5,7 @@ upload for Penstock, whose time is from the creation of the batch until it is se
 
 vLLM's two are measured in the environment that Penstock gives its engine (`same`), and in the one that they have by
 themselves (`defaults`), which decides over threads and processes. `vllm.LLM` is judged by the faster one, `vllm
-run-batch` by what it is for whoever runs it.
+run-batch` by what it is for whoever runs it. On a GPU all have more slots, bfloat16 and CUDA graphs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 from bench.harness.batch_client import BatchClient, completed
 from bench.harness.batch_lines import by_name, write_lines
+from bench.harness.hardware import ON_GPU
 from bench.harness.headline import Bound, Headline, publish
 from bench.harness.offline import DEFAULTS, SAME, Run, llm_chat, run_batch
 from models.corpus import load
@@ -26,22 +27,32 @@ from tests.harness.up import builtin, running
 
 HEADLINE = Headline("ratio", Bound.AT_LEAST, 0.92)
 RUN_BATCH_RATIO = 1.2
-LINES = 2_000
+LINES = 6_000 if ON_GPU else 2_000
 TOKENS = 64
-WARM_UP_LINES = 64
+SLOTS = 256 if ON_GPU else 64
+WARM_UP_LINES = SLOTS
 LIMIT_S = 600.0
+
+#: What differs from the demo configuration; on a CPU nothing does.
+OPTIONS: dict[str, Any] = (
+    {"dtype": "bfloat16", "kv_cache_memory_bytes": 2 << 30, "engine_args": {"max_num_batched_tokens": 8192}}
+    if ON_GPU
+    else {}
+)
 
 #: What Penstock gives its own engine of the demo configuration, in vLLM's words.
 ENGINE: dict[str, Any] = {
     "dtype": "float32",
     "max_model_len": 2048,
-    "max_num_seqs": 64,
+    "max_num_seqs": SLOTS,
     "max_num_batched_tokens": 2048,
     "block_size": 32,
     "kv_cache_memory_bytes": 64 << 20,
-    "enforce_eager": True,
     "scheduling_policy": "priority",
     "distributed_executor_backend": "uni",
+    **({} if ON_GPU else {"enforce_eager": True}),
+    **{name: value for name, value in OPTIONS.items() if name != "engine_args"},
+    **OPTIONS.get("engine_args", {}),
 }
 
 
@@ -63,8 +74,10 @@ def penstock(folder: Path, path: Path) -> tuple[Run, float]:
     """The batch on a `penstock up` of the demo configuration; and how long its upload took."""
     warm_up = folder / "warm-up.jsonl"
     write_lines(warm_up, bodies(WARM_UP_LINES))
-    config = {**builtin("demo"), "telemetry": {"log_level": "warning"}}
-    with running(config) as up:
+    demo = builtin("demo")
+    pool = demo["pools"]["demo"]
+    pool = {**pool, "slots": SLOTS, "options": {**pool["options"], **OPTIONS}}
+    with running({**demo, "pools": {"demo": pool}, "telemetry": {"log_level": "warning"}}) as up:
         client = BatchClient(up.url)
         client.ended(client.create(client.upload(warm_up)).id, LIMIT_S)
         begun_s = time.perf_counter()

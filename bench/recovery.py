@@ -15,6 +15,7 @@ from functools import partial
 
 import uvloop
 
+from bench.harness.hardware import SHARED_GPU
 from bench.harness.headline import Bound, Headline, publish
 from bench.harness.sse_client import Streamed, stream
 from models.corpus import load
@@ -37,7 +38,7 @@ CONFIG = {
             "model": "demo",
             "workers": WORKERS,
             "slots": 64,
-            "options": {"dtype": "float32", "max_model_len": 2048},
+            "options": {"dtype": "float32", "max_model_len": 2048, "engine_args": SHARED_GPU},
         }
     },
     "telemetry": {"log_level": "warning"},

@@ -14,31 +14,43 @@ from statistics import median
 import uvloop
 
 from bench.harness.api_server import api_server
+from bench.harness.hardware import ON_GPU, SHARED_GPU
 from bench.harness.headline import Bound, Headline, publish
 from bench.harness.sse_client import stream
 from models.corpus import load
 from tests.harness.up import Up, running
 
 HEADLINE = Headline("ratio_64_same", Bound.AT_LEAST, 1.05)
-CONCURRENCIES = (16, 64)
+CONCURRENCIES = (64, 256) if ON_GPU else (16, 64)
+SLOTS = max(CONCURRENCIES)
 TOKENS = 128
 #: How often each client asks, one answer after the other, while a server is measured; and how often each server is.
 TURNS = 4
 ROUNDS = 5
+CACHE_BYTES = 1 << 30 if ON_GPU else 64 << 20
 
 #: As who wants throughput has it: compiled and in the model's own dtype, as are vLLM's defaults.
 POOL = {
     "engine": "vllm",
     "model": "demo",
     "workers": 1,
-    "slots": 64,
-    "options": {"dtype": "bfloat16", "enforce_eager": False, "max_model_len": 2048, "block_size": 32},
+    "slots": SLOTS,
+    "options": {
+        "dtype": "bfloat16",
+        "enforce_eager": False,
+        "max_model_len": 2048,
+        "block_size": 32,
+        "kv_cache_memory_bytes": CACHE_BYTES,
+        "engine_args": SHARED_GPU,
+    },
 }
 CONFIG = {"models": {"demo": {"pool": "demo"}}, "pools": {"demo": POOL}, "telemetry": {"log_level": "warning"}}
+#: So that all fit into one GPU.
+SHARING_ARGUMENTS = [f"--{name.replace('_', '-')}={value}" for name, value in SHARED_GPU.items()]
 #: What Penstock gives its own engine, in the words of vLLM's command line.
 SAME_ARGUMENTS = (
-    *("--dtype", "bfloat16", "--max-model-len", "2048", "--max-num-seqs", "64"),
-    *("--kv-cache-memory-bytes", str(64 << 20), "--distributed-executor-backend", "uni", "--block-size", "32"),
+    *("--dtype", "bfloat16", "--max-model-len", "2048", "--max-num-seqs", str(SLOTS)),
+    *("--kv-cache-memory-bytes", str(CACHE_BYTES), "--distributed-executor-backend", "uni", "--block-size", "32"),
     *("--scheduling-policy", "priority"),
 )
 SAME_ENVIRONMENT = {
@@ -105,7 +117,7 @@ def servers() -> Iterator[dict[str, Server]]:
     with contextlib.ExitStack() as stack:
         found = {}
         for name, arguments, environment in (("defaults", (), {}), ("same", SAME_ARGUMENTS, SAME_ENVIRONMENT)):
-            vllm = stack.enter_context(api_server(arguments, environment))
+            vllm = stack.enter_context(api_server((*arguments, *SHARING_ARGUMENTS), environment))
             found[name] = Server(vllm.port, vllm.frontend_cpu_s, vllm.engine_cpu_s)
         penstock = stack.enter_context(running(CONFIG))
         found["penstock"] = Server(penstock.port, partial(_frontend_cpu_s, penstock), partial(_engine_cpu_s, penstock))

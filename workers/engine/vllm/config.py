@@ -8,6 +8,7 @@ from typing import Any
 from vllm.config import ReasoningConfig, StructuredOutputsConfig, VllmConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.platforms import current_platform
+from vllm.usage.usage_lib import UsageContext
 
 from workers.engine.vllm.grammars import backend
 from workers.engine.vllm.sampling import PRESENCE_PROCESSOR
@@ -24,7 +25,8 @@ def engine_config(settings: VllmSettings) -> VllmConfig:
     if on_cpu:
         # Otherwise the platform replaces the in-process executor by one more process.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
-    config = AsyncEngineArgs(**_arguments(settings, on_cpu=on_cpu)).create_engine_config()
+    # On a large GPU a server's step may hold four times the tokens that vLLM has for who does not say what it is.
+    config = AsyncEngineArgs(**_arguments(settings, on_cpu=on_cpu)).create_engine_config(UsageContext.OPENAI_API_SERVER)
     # The CPU platform forces "spawn" above; a fork saves importing torch and vLLM once more.
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
     if config.structured_outputs_config.backend == "auto":

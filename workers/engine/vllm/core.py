@@ -31,6 +31,7 @@ from workers.engine.vllm.grammars import manager
 from workers.engine.vllm.grammars.backend import open_backend
 from workers.engine.vllm.grammars.trial import Room
 from workers.engine.vllm.grammars.trials import Trials
+from workers.engine.vllm.runner_limits import RunnerLimits
 from workers.engine.vllm.sampling import engine_sampling, grammar
 from workers.engine.vllm.settings import VllmSettings
 
@@ -46,6 +47,7 @@ class Core:
         self.inputs = InputProcessor(config, self.renderer)
         # Trials check grammars, where it holds nobody up.
         self.inputs.structured_outputs_config = None
+        self._limits = RunnerLimits.of(config)
         self._trials = _trials(config, self.renderer.get_tokenizer(), settings)
         self._client = EngineCoreClient.make_async_mp_client(
             vllm_config=config, executor_class=Executor.get_class(config), log_stats=True, renderer=self.renderer
@@ -99,7 +101,11 @@ class Core:
     ) -> EngineCoreRequest:
         """Apply vLLM's own checks and the model's defaults. Raises InvalidRequestError."""
         with client_faults(grammar_field):
-            return self.inputs.process_inputs(id_, prompt, params, GENERATION_TASKS, priority=priority)
+            request = self.inputs.process_inputs(id_, prompt, params, GENERATION_TASKS, priority=priority)
+        if self._limits is not None:
+            self._limits.check(request.sampling_params)
+            self._limits.trim(request.sampling_params)
+        return request
 
     async def send(self, request: EngineCoreRequest) -> None:
         """Queue a request in EngineCore. Raises EngineDeadError."""

@@ -18,6 +18,9 @@ _DEFAULTS = {
     "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_NO_USAGE_STATS": "1",
     "TORCH_CPP_LOG_LEVEL": "ERROR",
+    # By torch's source, compiling a model sets a folder for Triton's kernels and loading the compiled one sets none, so
+    # that a second start looks in another place than the first.
+    "TRITON_CACHE_DIR": "~/.cache/penstock/triton",
 }
 #: What a request may hold is said in one place, which is not vLLM.
 _LIMITS = {
@@ -36,6 +39,6 @@ def prepare(*, is_compiled: bool) -> None:
     """Set the defaults; to be called before the first import of torch or vLLM."""
     is_eager = not is_compiled and metadata.version("torch").endswith("+cpu")
     for name, value in (_DEFAULTS | _EAGER_DEFAULTS if is_eager else _DEFAULTS).items():
-        os.environ.setdefault(name, value)
+        os.environ.setdefault(name, os.path.expanduser(value))  # noqa: PTH111 - a user without a home is no error
     os.environ |= _LIMITS
     logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])
