@@ -45,7 +45,7 @@ ENGINE: dict[str, Any] = {
     "dtype": "float32",
     "max_model_len": 2048,
     "max_num_seqs": SLOTS,
-    "max_num_batched_tokens": 2048,
+    "max_num_batched_tokens": 512,
     "block_size": 32,
     "kv_cache_memory_bytes": 64 << 20,
     "scheduling_policy": "priority",

@@ -64,3 +64,24 @@ def test_the_demo_is_right() -> None:
     words = [sys.executable, "-m", "penstock.cli", "config", "check"]
     said = subprocess.run(words, capture_output=True, text=True, check=False, timeout=200)
     assert (said.returncode, said.stderr) == (EXIT_OK, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "tokens"),
+    [
+        ({}, 512),
+        ({"slots": 600}, 600),
+        ({"engine_args": {"max_num_batched_tokens": 4096}}, 4096),
+        # Whose prompts are computed in one piece has to have room for the longest.
+        ({"max_model_len": 1024, "engine_args": {"enable_chunked_prefill": False}}, 1024),
+    ],
+)
+def test_a_step_on_a_cpu_is_short(options: dict[str, Any], tokens: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment.prepare(is_compiled=False)
+    # Both are written, and are to be as before afterwards.
+    monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+    monkeypatch.setenv("VLLM_WORKER_MULTIPROC_METHOD", "fork")
+    from workers.engine.vllm.config import engine_config
+
+    config = engine_config(VllmSettings(model=str(BUILTIN / "demo"), **options))
+    assert config.scheduler_config.max_num_batched_tokens == tokens
