@@ -26,9 +26,12 @@ up:
 	fi
 	@exec $(BIN)/penstock up --config '$(CONFIG)'
 
-# Most tests wait most of the time, so that two of them run at once. These need the machine for themselves.
-ALONE := tests/acceptance tests/chaos tests/differential tests/unit/ingress/test_prefork.py \
-  $(wildcard tests/integration/workers/engine/test_vllm_*.py)
+# Most tests wait most of the time, so that two of them run at once. These need the machine for themselves: they judge how
+# long something takes, or share stacks. The acceptance tests that do neither are named.
+TOGETHER := $(patsubst %,tests/acceptance/test_%.py,batch_run browser_stream command_line description docs_page files \
+  javascript make page wheel)
+ALONE := $(filter-out $(TOGETHER),$(wildcard tests/acceptance/test_*.py)) tests/chaos tests/unit/ingress/test_prefork.py \
+  $(filter-out %_options.py,$(wildcard tests/integration/workers/engine/test_vllm_*.py))
 
 test: $(STAMPS)/dev vllm ## Run every test (ARGS= for pytest: those alone)
 ifdef ARGS
