@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _WRONG_TYPE = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
-_OUT_OF_RANGE = re.compile(r"Expected `[^`]+` (of length )?(<=|>=|<|>) (\S+)")
+_OUT_OF_RANGE = re.compile(r"Expected `([^`]+)` (of length )?(<=|>=|<|>) (\S+)")
 #: Where something is wrong, told at the end: of a key of an object, the object's place.
 _PLACED = re.compile(r"(.*) - at (`key` in )?`\$([^`]*)`", re.DOTALL)
 _NO_SUCH_VALUE = re.compile(r"Invalid enum value (.+)")
@@ -30,6 +30,8 @@ _TYPES = {
     "array": "a list",
     "object": "an object",
 }
+#: What the length of each counts.
+_PARTS = {"str": "characters", "array": "items", "object": "entries"}
 #: No number that counts something is larger; above it, a float has hundreds of digits as an integer.
 _LARGEST = 2.0**63
 #: Numbers of one list that are looked at: nobody's prompt is longer, and the interpreter's lock is held meanwhile.
@@ -90,8 +92,11 @@ def _in_plain_words(reason: str) -> str:
         wanted = [_TYPES.get(name, name) for name in found[1].split(" | ") if name != "null"]
         return f"must be {' or '.join(wanted)}, not {_TYPES.get(found[2], found[2])}"
     if found := _OUT_OF_RANGE.fullmatch(reason):
-        what = f"have a length of {_BOUNDS[found[2]]}" if found[1] else f"be {_BOUNDS[found[2]]}"
-        return f"must {what} {found[3].removesuffix('.0')}"
+        kind, is_length, bound, number = found.groups()
+        if is_length and (bound, number) == (">=", "1"):
+            return "must not be empty"
+        of = f" {_PARTS.get(kind, 'parts')}" if is_length else ""
+        return f"must {'have' if is_length else 'be'} {_BOUNDS[bound]} {number.removesuffix('.0')}{of}"
     return f"is wrong: {_shown(reason)}"
 
 

@@ -31,7 +31,7 @@ REASONS = [
         r"The prompt has no tokens",
         r"holds the token id \d+; this model's ids end at",
         # Reasoning that nobody here can read is no message.
-        r"input must have a length of at least 1",
+        r"input must not be empty",
         r"background needs the response to be stored",
         r"no function_call before it has that call_id",
         # What there was before.

@@ -60,7 +60,7 @@ JOB = b'{"endpoint": "/v1/completions", "body": {}, %b}'
         (
             b'"metadata": {"%b": ""}' % (b"x" * 65),
             "metadata",
-            "A name in metadata must have a length of at most 64.",
+            "A name in metadata must have at most 64 characters.",
         ),
     ],
 )

@@ -47,7 +47,7 @@ def test_null_is_absence() -> None:
 @pytest.mark.parametrize(
     ("changes", "param", "sentence"),
     [
-        ({"input_file_id": ""}, "input_file_id", "input_file_id must have a length of at least 1."),
+        ({"input_file_id": ""}, "input_file_id", "input_file_id must not be empty."),
         ({"input_file_id": 7}, "input_file_id", "input_file_id must be a text, not a whole number."),
         (
             {"endpoint": "/v1/embeddings"},
@@ -55,8 +55,8 @@ def test_null_is_absence() -> None:
             "endpoint is '/v1/embeddings'; give one of /v1/chat/completions, /v1/completions, /v1/responses.",
         ),
         ({"completion_window": "2h"}, "completion_window", "completion_window is '2h'; give one of 7d, 24h, 4h, 1h."),
-        ({"metadata": {"a": "x" * 513}}, "metadata", "A value in metadata must have a length of at most 512."),
-        ({"metadata": {str(n): "" for n in range(17)}}, "metadata", "metadata must have a length of at most 16."),
+        ({"metadata": {"a": "x" * 513}}, "metadata", "A value in metadata must have at most 512 characters."),
+        ({"metadata": {str(n): "" for n in range(17)}}, "metadata", "metadata must have at most 16 entries."),
         (
             {"output_expires_after": {**DAY, "seconds": 3599}},
             "output_expires_after.seconds",

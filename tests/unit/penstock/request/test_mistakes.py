@@ -301,7 +301,7 @@ def test_null_is_absence(api: Api) -> None:
         ({"temperature": 2.5}, "temperature must be at most 2."),
         ({"top_p": 0}, "top_p must be above 0."),
         ({"stop": 5}, "stop must be a text or a list, not a whole number."),
-        ({"messages": []}, "messages must have a length of at least 1."),
+        ({"messages": []}, "messages must not be empty."),
         ({"messages": None}, "messages is missing."),
         ({"truncation_side": "up"}, "truncation_side: there is no 'up'; give one of left, right."),
         (

@@ -93,5 +93,5 @@ def test_all_tools_count_together() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         chat(tools=[tool(number, record(100, required=100)) for number in range(30)])
     assert caught.value.param == "tools[19].function.parameters"
-    with pytest.raises(InvalidRequestError, match="tools must have a length of at most 128"):
+    with pytest.raises(InvalidRequestError, match="tools must have at most 128 items"):
         chat(tools=[tool(number, {}) for number in range(129)])
