@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from background.batches.work import Work, change
-from penstock.batches.batch import BatchFault, BatchStatus, encode_faults
+from penstock.batches.batch import BatchFault, BatchStatus, encode_faults, encode_names
 from penstock.batches.part import input_name
 from penstock.broker import files, observing
 from penstock.errors import StorageMissingError, StorageUnavailableError
@@ -44,7 +44,9 @@ async def validate(work: Work, batch: Batch) -> None:
     if check.faults:
         await _fail(work, list(check.faults))
     else:
-        await change(work, BatchStatus.IN_PROGRESS, {"total": check.total, "model": check.model or ""})
+        ignored = encode_names(check.ignored).decode()
+        found: dict[str, str | int] = {"total": check.total, "model": check.model or "", "ignored": ignored}
+        await change(work, BatchStatus.IN_PROGRESS, found)
 
 
 async def copy_input(work: Work, batch: Batch) -> None:

@@ -22,6 +22,7 @@ BATCH: dict[str, Any] = {
     "endpoint": "/v1/chat/completions",
     "model": None,
     "errors": None,
+    "ignored": [],
     "input_file_id": FILE["id"],
     "completion_window": "24h",
     "status": BatchStatus.VALIDATING,

@@ -72,6 +72,9 @@ class BatchObject(Struct, kw_only=True):
     endpoint: Annotated[str, Meta(description="Whose requests its lines are.")]
     model: Annotated[str | None, Meta(description="What its lines ask for; null until they are validated.")]
     errors: Annotated[BatchErrors | None, Meta(description="What is wrong with its input, of one that failed.")]
+    ignored: Annotated[
+        list[str], Meta(description="Fields of its lines' bodies that nobody knows: they have no effect.")
+    ]
     input_file_id: str
     completion_window: str
     status: BatchStatus
@@ -109,6 +112,7 @@ def batch_object(batch: Batch) -> BatchObject:
         endpoint=batch.endpoint,
         model=batch.model or None,
         errors=_errors(batch),
+        ignored=list(batch.ignored),
         input_file_id=batch.input_file,
         completion_window=batch.window,
         status=batch.status,

@@ -131,6 +131,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     cached_tokens: int
     completion_tokens: int
     errors: Sequence[BatchFault]
+    #: Fields of its lines' bodies that have no effect.
+    ignored: Sequence[str]
     output_file: str
     error_file: str
     #: Whether all that follows from its end has been done.
@@ -151,6 +153,7 @@ class Batch(Struct, frozen=True, kw_only=True):
             status=BatchStatus(record[b"status"].decode()),
             cursor=decode_cursor(record.get(b"cursor", b"")),
             errors=_faults.decode(record.get(b"errors") or b"[]"),
+            ignored=_ignored.decode(record.get(b"ignored") or b"[]"),
             is_settled=bool(record.get(b"settled")),
             **fields,
         )
@@ -165,12 +168,18 @@ _NUMBERS = (
     *("ended_completed", "ended_failed", "prompt_tokens", "cached_tokens", "completion_tokens"),
 )
 _faults = msgspec.json.Decoder(list[BatchFault])
+_ignored = msgspec.json.Decoder(list[str])
 _cursor = msgspec.json.Decoder(Cursor)
 
 
 def encode_faults(faults: Sequence[BatchFault]) -> bytes:
     """As the record keeps them."""
     return msgspec.json.encode(faults)
+
+
+def encode_names(names: Sequence[str]) -> bytes:
+    """As the record keeps the fields that are ignored."""
+    return msgspec.json.encode(names)
 
 
 def encode_cursor(cursor: Cursor) -> bytes:

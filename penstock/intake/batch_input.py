@@ -11,7 +11,7 @@ from penstock.errors import ApiError, InvalidRequestError, ModelNotFoundError
 from penstock.intake.new_job import pool_for
 from penstock.intake.plain_line import plain_line
 from penstock.json_body import utf8_fault
-from penstock.request import check, parse
+from penstock.request import check, parse_noting
 from penstock.request.job_request import ENDPOINTS, RESPONSES
 from penstock.request.responses import as_chat, parse_responses
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Faults that are told of one file.
 MOST_FAULTS = 100
+#: Fields that are told to mean nothing, and characters of each.
+MOST_IGNORED = 20
+_LONGEST_IGNORED = 64
 #: Longer names are remembered by their digest.
 _SHORT = 40
 
@@ -38,6 +41,8 @@ class InputCheck:
         self._endpoint = endpoint
         self._names = set[str | bytes]()
         self._faults = list[BatchFault]()
+        #: In the order in which they were met.
+        self._ignored = dict[str, None]()
         self.total = 0
         #: What the first line asks for, and all others must.
         self.model: str | None = None
@@ -58,6 +63,11 @@ class InputCheck:
             message = "The file has no lines: give it one JSON object per line."
             return [BatchFault(code="empty_file", message=message, param="input_file_id")]
         return self._faults
+
+    @property
+    def ignored(self) -> Sequence[str]:
+        """Fields of the bodies so far that have no effect."""
+        return list(self._ignored)
 
     def take(self, line: Line) -> None:
         """Look at the next line."""
@@ -92,7 +102,10 @@ class InputCheck:
 
     def _check_body(self, line: Line, found: BatchLine | PlainLine) -> None:
         try:
-            body = _checked(self._endpoint, found)
+            body, ignored = _checked(self._endpoint, found)
+            for name in ignored:
+                if len(self._ignored) < MOST_IGNORED:
+                    self._ignored[name[:_LONGEST_IGNORED]] = None
             self.model = body.model if self.model is None else self.model
             if body.model != self.model:
                 self._note(
@@ -128,23 +141,23 @@ class InputCheck:
             self._faults.append(BatchFault(code=code, message=told, param=param, line=line.number + 1))
 
 
-def _checked(endpoint: str, found: BatchLine | PlainLine) -> ChatBody | CompletionBody:
-    """A line's body as its worker is asked for it, as far as that is known before it runs. Raises ApiError.
+def _checked(endpoint: str, found: BatchLine | PlainLine) -> tuple[ChatBody | CompletionBody, Sequence[str]]:
+    """A line's body as its worker is asked for it, as far as that is known before it runs, and what of it is ignored.
 
-    What a response goes on from is looked at when it becomes a job.
+    What a response goes on from is looked at when it becomes a job. Raises ApiError.
     """
     if not isinstance(found, BatchLine):
         check(found.body)
         _refuse("stream", found.body.stream)
-        return found.body
+        return found.body, ()
     if endpoint != RESPONSES:
-        body = parse(ENDPOINTS[endpoint], bytes(found.body))
+        body, ignored = parse_noting(ENDPOINTS[endpoint], bytes(found.body))
         _refuse("stream", body.stream)
-        return body
+        return body, ignored
     asked = parse_responses(bytes(found.body))
     _refuse("stream", asked.body.stream)
     _refuse("background", asked.body.background)
-    return as_chat(asked).body
+    return as_chat(asked).body, asked.ignored
 
 
 def _refuse(param: str, value: bool | None) -> None:  # noqa: FBT001 - a field's value

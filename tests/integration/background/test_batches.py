@@ -124,6 +124,11 @@ async def test_wrong_input_fails_the_batch_before_anything_runs(
     assert await made.names() == []
 
 
+async def test_a_field_that_nobody_knows_is_told_and_changes_nothing(made: Batches) -> None:
+    batch = await made.ended(await made.begin(encoded([chat_line("a", max_tokns=1), chat_line("b")])))
+    assert (batch.status, batch.completed, list(batch.ignored)) == (BatchStatus.COMPLETED, 2, ["max_tokns"])
+
+
 async def test_all_faults_are_told_up_to_a_hundred(made: Batches) -> None:
     batch = await made.ended(await made.begin(b"{}\n" * 300))
     assert [fault.line for fault in batch.errors] == list(range(1, 101))

@@ -123,3 +123,23 @@ def test_a_file_of_more_lines_than_a_batch_may_have_is_refused_and_read_no_furth
     assert check.total == 4
     assert [(fault.code, fault.line) for fault in check.faults] == [("too_many_lines", None)]
     assert "batches.max_lines" in check.faults[0].message
+
+
+@pytest.mark.parametrize("url", [CHAT, COMPLETION, "/v1/responses"])
+def test_fields_that_nobody_knows_are_told_once_each(url: str) -> None:
+    known = {CHAT: ASKED, COMPLETION: CONTINUED}.get(url, {"model": "sim", "input": "Hello"})
+    check = InputCheck(SETTINGS, "sim", url)
+    lines = [line({**known, name: 1}, url=url, custom_id=name[:9]) for name in ("max_tokns", "x" * 1000, " max_tokns")]
+    lines += [line({**known, "max_tokns": number}, url=url, custom_id=f"{number}") for number in range(3)]
+    for one in LineSplitter(1 << 20).feed(b"".join(text + b"\n" for text in lines)):
+        check.take(one)
+    assert check.faults == []
+    assert check.ignored == ["max_tokns", "x" * 64, " max_tokns"]
+
+
+def test_only_so_many_names_are_told() -> None:
+    check = InputCheck(SETTINGS, "sim", CHAT)
+    text = line({**ASKED, **{f"field{number}": 1 for number in range(100)}}) + b"\n"
+    for one in LineSplitter(1 << 20).feed(text):
+        check.take(one)
+    assert check.ignored == [f"field{number}" for number in range(20)]
