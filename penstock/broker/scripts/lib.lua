@@ -59,13 +59,13 @@ local function join_lane(lane, counts, sizes, name, id, deadline, bytes)
   return entry
 end
 
--- Take a job's entry out of its lane, if it is there; an empty lane leaves nothing behind.
+-- Take a job's entry out of its lane, if it is there; an empty lane leaves nothing behind. Returns how many it took out.
 -- The entry is looked at first: a lane that was deleted and made anew within a millisecond gives the same id again.
 -- It says itself what it counted for: the job's record may be gone.
 local function leave_lane(lane, counts, sizes, name, id, entry)
   local found = redis.pcall('XRANGE', lane, entry, entry)
   found = not found.err and found[1]
-  if not found or found[2][2] ~= id then return end
+  if not found or found[2][2] ~= id then return 0 end
   local bytes = tonumber(found[2][6]) or 0
   redis.call('XDEL', lane, entry)
   if redis.call('XLEN', lane) == 0 then
@@ -76,6 +76,7 @@ local function leave_lane(lane, counts, sizes, name, id, entry)
     redis.pcall('HINCRBY', counts, name, -1)
     redis.pcall('HINCRBY', sizes, name, -bytes)
   end
+  return 1
 end
 
 -- Put aside what has a key of ours and is of another type, so that nobody waits for whoever put it there.

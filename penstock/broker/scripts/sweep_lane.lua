@@ -12,8 +12,7 @@ for i = 6, #KEYS do
   local id, at = ARGV[2 * i - 9], ARGV[2 * i - 8]
   local state, entry, deadline = fields_of(KEYS[i], 'state', 'entry', 'deadline_ms')
   if state ~= 'queued' or entry ~= at then
-    leave_lane(KEYS[2], KEYS[3], KEYS[4], ARGV[2], id, at)
-    dropped = dropped + 1
+    dropped = dropped + leave_lane(KEYS[2], KEYS[3], KEYS[4], ARGV[2], id, at)
   elseif deadline then
     redis.pcall('ZADD', KEYS[5], 'NX', deadline, id)
   end

@@ -90,7 +90,10 @@ async def test_accepted_work_can_be_cancelled(pool: Pool) -> None:
 async def test_what_disagrees_is_mended(pool: Pool) -> None:
     job = await pool.read(await pool.queued())
     await pool.redis.delete(pool.keys.lane(job.lane), pool.keys.lane_counts)
+    await pool.redis.zadd(pool.keys.live, {"sim-0": 1})
     async with _memory_limit(pool):
         assert await pool.broker.run(mending.restore(POOL, LEADER, job.id, job.lane, job.entry)) == "restored"
-        assert await pool.broker.run(mending.sweep_lane(POOL, LEADER, job.lane, [(job.id, "1-0")])) == 1
+        entry = (await pool.read(job.id)).entry
+        await pool.redis.delete(pool.keys.job(job.id))
+        assert await pool.broker.run(mending.sweep_lane(POOL, LEADER, job.lane, [(job.id, entry)])) == 1
         assert await pool.broker.run(mending.unlist(POOL, LEADER, "sim-0")) == "unlisted"

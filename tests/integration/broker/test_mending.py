@@ -87,6 +87,13 @@ async def test_entries_of_jobs_that_do_not_wait_there_are_swept_out(pool: Pool) 
     assert await pool.try_assign(kept.id, "w.1") == "assigned"
 
 
+async def test_what_left_its_lane_since_it_was_read_is_no_finding(pool: Pool) -> None:
+    """A pass reads a page of jobs, and they are assigned, and end, while it looks at them."""
+    job = await pool.read(await pool.queued())
+    assert await pool.try_assign(job.id, "w.1") == "assigned"
+    assert await _sweep_lane(pool, (job.id, job.entry)) == 0
+
+
 async def test_a_count_that_drifted_is_corrected(pool: Pool) -> None:
     await pool.queued()
     await pool.redis.hincrby(pool.keys.lane_counts, "standard:acme", 5)
@@ -121,6 +128,7 @@ async def test_the_ended_and_the_vanished_are_struck_off_the_live(pool: Pool) ->
     waiting = await pool.queued()
     assert await pool.broker.run(mending.unlist(POOL, LEADER, held.job)) == "unlisted"
     assert await pool.broker.run(mending.unlist(POOL, LEADER, "sim-0")) == "unlisted"
+    assert await pool.broker.run(mending.unlist(POOL, LEADER, "sim-0")) == "stale"
     assert await pool.broker.run(mending.unlist(POOL, LEADER, waiting)) == "stale"
     assert await pool.redis.zrange(pool.keys.live, 0, -1) == [waiting.encode()]
     assert await pool.state(waiting) is State.QUEUED
