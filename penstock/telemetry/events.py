@@ -68,6 +68,7 @@ WEBHOOKS_NOT_QUEUED = "webhooks.not_queued"
 WEBHOOKS_LEFT_OUT = "webhooks.left_out"
 
 # Worker.
+ENGINE_LOADING = "engine.loading"
 ENGINE_STARTED = "engine.started"
 ENGINE_START_FAILED = "engine.start_failed"
 ENGINE_DIED = "engine.died"

@@ -51,6 +51,8 @@ class Host:
         signals = stops | {signal.SIGCHLD}
         # They are waited for, not handled; workers inherit the block until they are ready for them.
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        # With an engine that is large it is a quarter of a minute until the next line.
+        log.info(events.ENGINE_LOADING, pool=self._pool)
         self._recipe.preload()
         while True:
             self._fill()
