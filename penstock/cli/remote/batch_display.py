@@ -188,8 +188,9 @@ def facts(batch: Mapping[str, Any]) -> Iterator[tuple[str, table.Value]]:
     yield "Endpoint", batch["endpoint"]
     yield "Submitted", _when(batch["created_at"])
     yield "Expires", _when(batch["expires_at"])
-    usage = batch["usage"] or {"input_tokens": 0, "output_tokens": 0}
-    yield "Tokens", f"{usage['input_tokens']} in, {usage['output_tokens']} out"
+    usage = batch["usage"]
+    yield "Tokens", f"{usage['input_tokens']} in, {usage['output_tokens']} out" if usage["input_tokens"] else ""
+    yield "Ignored", ", ".join(batch["ignored"])
     for name, field in (("Input", "input_file_id"), ("Answers", "output_file_id"), ("Errors", "error_file_id")):
         yield name, batch[field] or ""
     for fault in (batch["errors"] or {"data": []})["data"]:

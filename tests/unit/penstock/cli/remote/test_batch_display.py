@@ -24,7 +24,9 @@ BATCH: dict[str, Any] = {
     "usage": {"input_tokens": 3, "output_tokens": 4},
     "metadata": None,
     "errors": None,
+    "ignored": [],
 }
+NO_USAGE = {"input_tokens": 0, "output_tokens": 0}
 AT = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 FAULTS = {
     "errors": {
@@ -58,6 +60,13 @@ def test_what_has_no_answer_has_failed_or_was_cut_short(status: str, failed: int
 
 def wanted(endpoint: str | None = None, window: str = "24h") -> Wanted:
     return Wanted(file="", endpoint=endpoint, window=window, metadata={}, accepts_late=False)
+
+
+def test_what_a_batch_does_not_have_is_not_shown() -> None:
+    assert [name for name, value in facts({**BATCH, "usage": NO_USAGE}) if value] == [
+        *("Batch", "Status", "Endpoint", "Submitted", "Expires", "Input"),
+    ]
+    assert ("Ignored", "temprature, top") in list(facts({**BATCH, "ignored": ["temprature", "top"]}))
 
 
 def test_each_mistake_is_a_line_with_its_place() -> None:
