@@ -40,7 +40,7 @@ def told(value: Value) -> str:
         return printable(value)
     if sys.stdout.isatty():
         return _local(value)
-    return value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")
+    return value.isoformat(timespec="seconds")
 
 
 def _draw(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> None:

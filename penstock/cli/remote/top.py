@@ -42,10 +42,11 @@ def screen(pools: Sequence[Any], trouble: str, width: int) -> RenderableType:
     classes = classes_of(pools)
     parts: list[RenderableType] = [
         table.drawn(pool_columns(classes), [pool_row(pool, classes) for pool in pools], width),
+        Text(),
         table.drawn(WORKER_COLUMNS, worker_rows(pools), width),
     ]
     if trouble:
-        parts.append(Text(printable(trouble), style="bold red"))
+        parts += [Text(), Text(printable(trouble), style="bold red")]
     return Group(*parts)
 
 
