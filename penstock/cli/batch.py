@@ -100,7 +100,7 @@ def cancel(
     *,
     json: JsonOption = False,
 ) -> Work:
-    """End batches; a row says what became of each."""
+    """End batches, and print the status of each."""
     from penstock.cli.remote import batch_display
 
     return partial(batch_display.cancel, url, batch, as_json=json)

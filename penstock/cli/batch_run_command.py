@@ -51,7 +51,11 @@ def run(
     temperature: Annotated[
         float | None,
         typer.Option(
-            "--temperature", metavar="NUMBER", min=0, max=2, help="How freely to choose; 0 takes the likeliest token."
+            "--temperature",
+            metavar="NUMBER",
+            min=0,
+            max=2,
+            help="The sampling temperature, 0 to 2; 0 takes the likeliest token.",
         ),
     ] = None,
     schema: Annotated[

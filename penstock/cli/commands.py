@@ -21,6 +21,20 @@ class _Argument(TyperArgument):
         return value if _is_converted(self, value) else super().process_value(ctx, value)
 
 
+#: What other command lines, and the API, call what a command does here.
+_RELATED = {
+    "content": "download",
+    "create": "submit",
+    "fetch": "download",
+    "get": "show",
+    "ls": "list",
+    "remove": "delete",
+    "retrieve": "show",
+    "rm": "delete",
+    "stop": "cancel",
+}
+
+
 class Command(TyperCommand):
     """A command whose texts stay as they were typed."""
 
@@ -31,6 +45,13 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """The same for a command that has commands of its own."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is named; where there is none, the message names the one that does that."""
+        related = _RELATED.get(args[0])
+        if related in self.commands and args[0] not in self.commands:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {related!r}?")
+        return super().resolve_command(ctx, args)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its options, `--help` among them."""

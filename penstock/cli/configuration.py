@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.cli import table
+from penstock.cli.columns import Column, Kind
 from penstock.cli.options import EXIT_OK
 from penstock.cli.printable import printable, printable_json
 from penstock.settings import load
@@ -26,7 +27,7 @@ def check(file: Path, *, as_json: bool) -> int:
     else:
         print(f"{printable(str(file))}: serves {', '.join(map(printable, served))}")
         rows = [(model, *map(str, by.values())) for model, by in served.items()]
-        table.show(("Model", "Pool", "Engine", "Workers"), rows)
+        table.show((Column("Model"), Column("Pool"), Column("Engine"), Column("Workers", Kind.NUMBER)), rows)
     return EXIT_OK
 
 
@@ -37,7 +38,7 @@ def engines(file: Path, *, as_json: bool) -> int:
         for name, pools in users.items():
             print(printable_json({"engine": name, "pools": pools}))
     else:
-        table.show(("Engine",), [(name,) for name in users])
+        table.show((Column("Engine"),), [(name,) for name in users])
     return EXIT_OK
 
 

@@ -60,13 +60,17 @@ def show_list(
         str | None,
         typer.Option(metavar="NAME", help="Only files for this: batch or batch_output.", show_default="all"),
     ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="COUNT", min=1, help="List so many at most.", show_default="20")
+    ] = 20,
     *,
+    all_of_them: Annotated[bool, typer.Option("--all", help="List all of them.", show_default="off")] = False,
     json: JsonOption = False,
 ) -> Work:
     """List files, newest first."""
     from penstock.cli.remote import files
 
-    return partial(files.show_list, url, purpose, as_json=json)
+    return partial(files.show_list, url, purpose, None if all_of_them else limit, as_json=json)
 
 
 @commands.command(cls=Command, epilog="Examples:\n\n  penstock files show FILE | jq -r .bytes")

@@ -111,7 +111,7 @@ def events(
 
 @commands.command(cls=Command, epilog="Examples:\n\n  penstock jobs cancel JOB")
 def cancel(job: _JobsArgument, url: UrlOption = DEFAULT_URL, *, json: JsonOption = False) -> Work:
-    """End jobs; a row says what became of each."""
+    """End jobs, and print the state of each."""
     from penstock.cli.remote import jobs
 
     return partial(jobs.cancel, url, job, as_json=json)

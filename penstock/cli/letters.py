@@ -15,6 +15,7 @@ from penstock.broker.client import Broker
 from penstock.broker.connections import Endpoint
 from penstock.broker.records import record
 from penstock.cli import table
+from penstock.cli.columns import Column, Kind
 from penstock.cli.job_ids import bare
 from penstock.cli.options import EXIT_OK
 from penstock.cli.preconditions import require_pool
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
     from penstock.broker.dead_letters import DeadLetter
     from penstock.job import Job
     from penstock.settings import Settings
+
+
+COLUMNS = (
+    Column("Job"),
+    Column("Given up"),
+    Column("Workers", rank=2),
+    Column("Model", Kind.TEXT, rank=1),
+    Column("Why", Kind.TEXT),
+)
 
 
 def show_list(config: Path, pool: str | None, *, as_json: bool) -> int:
@@ -52,10 +62,16 @@ def retry(config: Path, job_id: str) -> int:
 async def _print_list(settings: Settings, pools: Sequence[str]) -> None:
     async with _connected(settings) as broker:
         rows = [
-            (each["job"], each["given_up"], f"{each['losses']} lost", each["model"] or "(record expired)", each["why"])
+            (
+                each["job"],
+                datetime.fromisoformat(each["given_up"]),
+                f"{each['losses']} lost",
+                each["model"] or "(record expired)",
+                each["why"],
+            )
             async for each in _summaries(broker, pools)
         ]
-    table.show(("Job", "Given up", "Workers", "Model", "Why"), rows)
+    table.show(COLUMNS, rows)
 
 
 async def _print_json(settings: Settings, pools: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ import itertools
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from penstock.batches.batch import BatchStatus
+from penstock.batches.completion_window import WINDOWS
 from penstock.cli import table
+from penstock.cli.columns import Column, Kind
 from penstock.cli.options import EXIT_FAILED, EXIT_OK
 from penstock.cli.printable import printable, printable_json
 from penstock.cli.remote import batches
@@ -26,7 +29,14 @@ from penstock.errors import SettingsError
 
 #: As many as the server gives at once.
 _PAGE = 100
-_HEADINGS = ("Batch", "Status", "Model", "Requests", "Submitted", "Metadata")
+COLUMNS = (
+    Column("Batch"),
+    Column("Status"),
+    Column("Model", Kind.TEXT, rank=4),
+    Column("Requests", Kind.NUMBER),
+    Column("Submitted", rank=1),
+    Column("Metadata", Kind.TEXT, rank=3),
+)
 #: Where the first line of a file is looked for.
 _BEGINNING_BYTES = 4 << 20
 
@@ -45,7 +55,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 def submit(url: str, wanted: Wanted, *, waits: bool) -> int:
     """Submit it and print its id. Raises SettingsError, ServerError, and where it waits BatchNotCompletedError."""
     path = Path(wanted.file)
-    endpoint = wanted.endpoint or first_endpoint(path)
+    endpoint = checked_endpoint(path, wanted)
     server, patience = Server.named(url), Patience()
     uploaded = batches.upload(server, path, patience)
     asked = {"input_file_id": uploaded["id"], "endpoint": endpoint, "completion_window": wanted.window}
@@ -68,7 +78,7 @@ def show_one(url: str, batch_id: str, *, as_json: bool) -> int:
     if as_json:
         print(printable_json(batch, indent=2))
     else:
-        for line in table.lines([(name, printable(value)) for name, value in facts(batch)]):
+        for line in table.lines([(name, table.told(value)) for name, value in facts(batch) if value]):
             print(line)
     return EXIT_OK
 
@@ -85,12 +95,12 @@ def show_list(url: str, limit: int | None, *, as_json: bool) -> int:
         for batch in found:
             print(printable_json(batch))
     else:
-        table.show(_HEADINGS, map(row, found))
+        table.show(COLUMNS, map(row, found))
     return EXIT_OK
 
 
 def cancel(url: str, given: Sequence[str], *, as_json: bool) -> int:
-    """End each; a row says what became of it. What the server refuses of one is no reason to leave out the others."""
+    """End each, and print its status. What the server refuses of one is no reason to leave out the others."""
     server, status = Server.named(url), EXIT_OK
     for batch_id in given:
         try:
@@ -106,8 +116,35 @@ def cancel(url: str, given: Sequence[str], *, as_json: bool) -> int:
     return status
 
 
+def checked_endpoint(path: Path, wanted: Wanted) -> str:
+    """The endpoint of a batch. Raises SettingsError for what no server takes, before a file is uploaded for it."""
+    # To import it takes longer than what else most commands need.
+    from penstock.request.job_request import ENDPOINTS
+
+    _require_one_of("--completion-window", wanted.window, WINDOWS)
+    if wanted.endpoint is not None:
+        _require_one_of("--endpoint", wanted.endpoint, ENDPOINTS)
+        _first_line(path)
+        return wanted.endpoint
+    endpoint = first_endpoint(path)
+    _require_one_of(f"{path}: the url of the first line", endpoint, ENDPOINTS)
+    return endpoint
+
+
 def first_endpoint(path: Path) -> str:
     """The `url` of a file's first line. Raises SettingsError where none can be found."""
+    try:
+        found = json.loads(_first_line(path))
+    except ValueError:
+        found = None
+    endpoint = found.get("url") if isinstance(found, dict) else None
+    if not isinstance(endpoint, str):
+        raise SettingsError(f'{path}: the first line is no request with a "url", as a batch\'s are: {_FORM} {_OTHERS}')
+    return endpoint
+
+
+def _first_line(path: Path) -> bytes:
+    """The first line that is not blank, or as much of it as is looked at. Raises SettingsError where there is none."""
     try:
         with path.open("rb") as file:
             beginning = file.read(_BEGINNING_BYTES)
@@ -115,33 +152,35 @@ def first_endpoint(path: Path) -> str:
         raise SettingsError(f"{path}: {error.strerror or error}.") from None
     lines = beginning.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     first = next((line for line in lines if line.strip()), b"")
-    try:
-        found = json.loads(first)
-    except ValueError:
-        found = None
-    endpoint = found.get("url") if isinstance(found, dict) else None
-    if not isinstance(endpoint, str):
-        raise SettingsError(f'{path}: the first line is no request with a "url", as a batch\'s are: {_FORM}')
-    return endpoint
+    if not first and len(beginning) < _BEGINNING_BYTES:
+        raise SettingsError(f"{path} is empty: a batch needs a request at least.")
+    return first
+
+
+def _require_one_of(name: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        raise SettingsError(f"{name}: {value!r} is none of {', '.join(known)}.")
 
 
 _FORM = '{"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": {…}}.'
+_OTHERS = "`penstock batch run` takes prompts as plain text, and tables."
 
 
-def row(batch: Mapping[str, Any]) -> tuple[str, ...]:
+def row(batch: Mapping[str, Any]) -> tuple[table.Value, ...]:
     """What a list shows of a batch."""
+    counts = batch["request_counts"]
     return (
         batch["id"],
         batch["status"],
         batch["model"] or "",
-        requests_of(batch),
+        f"{counts['completed']}/{counts['total']}" if counts["total"] else "",
         _when(batch["created_at"]),
         ", ".join(f"{name}={value}" for name, value in (batch["metadata"] or {}).items()),
     )
 
 
-def facts(batch: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is shown of one batch, by a word for each."""
+def facts(batch: Mapping[str, Any]) -> Iterator[tuple[str, table.Value]]:
+    """What is shown of one batch, by a word for each; "" for what it does not have."""
     yield "Batch", batch["id"]
     yield "Status", batch["status"]
     yield "Requests", requests_of(batch)
@@ -149,8 +188,9 @@ def facts(batch: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Endpoint", batch["endpoint"]
     yield "Submitted", _when(batch["created_at"])
     yield "Expires", _when(batch["expires_at"])
-    usage = batch["usage"] or {"input_tokens": 0, "output_tokens": 0}
-    yield "Tokens", f"{usage['input_tokens']} in, {usage['output_tokens']} out"
+    usage = batch["usage"]
+    yield "Tokens", f"{usage['input_tokens']} in, {usage['output_tokens']} out" if usage["input_tokens"] else ""
+    yield "Ignored", ", ".join(batch["ignored"])
     for name, field in (("Input", "input_file_id"), ("Answers", "output_file_id"), ("Errors", "error_file_id")):
         yield name, batch[field] or ""
     for fault in (batch["errors"] or {"data": []})["data"]:
@@ -158,12 +198,15 @@ def facts(batch: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def requests_of(batch: Mapping[str, Any]) -> str:
-    """How many of its requests are done."""
+    """How many of its requests are answered, and how many are not and will not be."""
     counts = batch["request_counts"]
     if not counts["total"]:
         return ""
     done = f"{counts['completed']} of {counts['total']}"
-    return f"{done}, {counts['failed']} failed" if counts["failed"] else done
+    # Of one that was cut short, they may never have been tried.
+    is_cut_short = batch["status"] in (BatchStatus.CANCELLING, BatchStatus.CANCELLED, BatchStatus.EXPIRED)
+    word = "without an answer" if is_cut_short else "failed"
+    return f"{done}, {counts['failed']} {word}" if counts["failed"] else done
 
 
 @contextmanager
@@ -181,5 +224,5 @@ def _leaving(batch_id: str, url: str) -> Iterator[None]:
         raise
 
 
-def _when(unix_s: int) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).isoformat()
+def _when(unix_s: int) -> datetime:
+    return datetime.fromtimestamp(unix_s, UTC)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from penstock.batches.batch import BatchStatus
 from penstock.cli.options import EXIT_FAILED, EXIT_OK
@@ -13,6 +14,7 @@ from penstock.cli.printable import printable
 from penstock.cli.remote import batches
 from penstock.cli.remote.failures import RefusedError
 from penstock.cli.remote.kept_file import written
+from penstock.cli.remote.options import url_words
 from penstock.cli.remote.patience import Patience
 from penstock.cli.remote.server import Server
 
@@ -32,20 +34,23 @@ def download(url: str, batch_id: str, output: str | None, errors: str | None) ->
     if batch["error_file_id"] and errors:
         with written(Path(errors)) as write:
             _fetch(server, batch["error_file_id"], patience, write)
-    missing = [*_missing(batch_id, batch, errors)]
-    for sentence in missing:
+    for sentence in not_written(batch, errors, url):
         print(f"penstock: {printable(sentence)}", file=sys.stderr)
     return EXIT_OK if batch["output_file_id"] or (errors and batch["error_file_id"]) else EXIT_FAILED
 
 
-def _missing(batch_id: str, batch: dict[str, str], errors: str | None) -> Iterator[str]:
-    """What was not written, and why."""
+def not_written(batch: Mapping[str, Any], errors: str | None, url: str) -> Iterator[str]:
+    """What was not written of a batch that has ended, and why."""
+    status = shlex.join(["penstock", "batch", "status", batch["id"], *url_words(url)])
+    counts = batch["request_counts"]
     if not batch["output_file_id"]:
-        yield f"Batch {batch_id} is {batch['status']}, and none of its requests has an answer."
+        why = f": `{status}` says why" if batch["errors"] else ""
+        yield f"Batch {batch['id']} is {batch['status']}, and none of its requests has an answer{why}."
     if batch["error_file_id"] and not errors:
         yield "Some requests have no answer: --errors FILE writes why."
     if errors and not batch["error_file_id"]:
-        yield f"No request is without an answer: {errors} is not written."
+        is_whole = counts["total"] and counts["completed"] == counts["total"]
+        yield f"{'Every request has an answer' if is_whole else 'There is no error file'}: {errors} is not written."
 
 
 def _fetch(server: Server, file_id: str, patience: Patience, write: Callable[[bytes], object]) -> None:

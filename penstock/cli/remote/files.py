@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from penstock.cli import table
+from penstock.cli.columns import Column, Kind
 from penstock.cli.options import EXIT_FAILED, EXIT_OK
 from penstock.cli.printable import printable, printable_json
 from penstock.cli.remote import batches
@@ -19,8 +21,16 @@ from penstock.cli.remote.progress import Progress
 from penstock.cli.remote.server import Server
 
 _PATH = "/v1/files"
-_PAGE = "1000"
-_HEADINGS = ("File", "Made", "Expires", "Purpose", "Bytes", "Name")
+#: As many as the server gives at once.
+_PAGE = 1000
+COLUMNS = (
+    Column("File"),
+    Column("Made"),
+    Column("Expires", rank=2),
+    Column("Purpose", rank=1),
+    Column("Bytes", Kind.NUMBER),
+    Column("Name", Kind.TEXT),
+)
 
 
 def upload(url: str, path: Path, expire_s: int | None, *, as_json: bool) -> int:
@@ -31,24 +41,32 @@ def upload(url: str, path: Path, expire_s: int | None, *, as_json: bool) -> int:
     return EXIT_OK
 
 
-def show_list(url: str, purpose: str | None, *, as_json: bool) -> int:
-    """A row per file, newest first."""
+def show_list(url: str, purpose: str | None, limit: int | None, *, as_json: bool) -> int:
+    """A row per file, newest first; `limit` is None for all of them."""
 
     def query(after: str | None) -> list[tuple[str, str]]:
-        given = {"purpose": purpose, "limit": _PAGE, "after": after}
+        given = {"purpose": purpose, "limit": str(min(limit or _PAGE, _PAGE)), "after": after}
         return [(name, value) for name, value in given.items() if value is not None]
 
-    found = list(Server.named(url).pages(_PATH, query))
+    found = itertools.islice(Server.named(url).pages(_PATH, query), limit)
     if as_json:
         for one in found:
             print(printable_json(one))
-    elif found:
-        rows = [
-            (one["id"], _when(one["created_at"]), _when(one["expires_at"]), one["purpose"], str(one["bytes"]))
-            for one in found
-        ]
-        table.show(_HEADINGS, [(*row, one["filename"]) for row, one in zip(rows, found, strict=True)])
+    else:
+        table.show(COLUMNS, map(row, found))
     return EXIT_OK
+
+
+def row(file: Mapping[str, Any]) -> tuple[table.Value, ...]:
+    """What a list shows of a file."""
+    return (
+        file["id"],
+        _when(file["created_at"]),
+        _when(file["expires_at"]),
+        file["purpose"],
+        str(file["bytes"]),
+        file["filename"],
+    )
 
 
 def show_one(url: str, file: str) -> int:
@@ -92,5 +110,5 @@ def _one(file: str) -> str:
     return f"{_PATH}/{quote(file, safe='')}"
 
 
-def _when(unix_s: int | None) -> str:
-    return "never" if unix_s is None else datetime.fromtimestamp(unix_s, UTC).isoformat()
+def _when(unix_s: int | None) -> table.Value:
+    return "never" if unix_s is None else datetime.fromtimestamp(unix_s, UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from penstock.cli import table
+from penstock.cli.columns import Column, Kind
 from penstock.cli.job_ids import job_id
 from penstock.cli.options import EXIT_FAILED, EXIT_OK
 from penstock.cli.printable import printable, printable_json
@@ -19,10 +21,19 @@ from penstock.cli.remote.following import Following
 from penstock.cli.remote.patience import Patience
 from penstock.cli.remote.server import Server, job_path
 from penstock.errors import SettingsError
+from penstock.job_class import JobClass
 
 #: As many as the server gives at once.
 _PAGE = 100
-_HEADINGS = ("Job", "State", "Class", "Model", "Submitted", "Took", "Metadata")
+COLUMNS = (
+    Column("Job"),
+    Column("State"),
+    Column("Class", rank=3),
+    Column("Model", Kind.TEXT, rank=2),
+    Column("Submitted", rank=1),
+    Column("Took", Kind.NUMBER, rank=4),
+    Column("Metadata", Kind.TEXT),
+)
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -59,7 +70,10 @@ def show_list(url: str, wanted: Wanted, *, as_json: bool) -> int:
         for job in jobs:
             print(printable_json(job))
     else:
-        table.show(_HEADINGS, map(row, jobs))
+        rows = [row(job) for job in jobs]
+        table.show(COLUMNS, rows)
+        if not rows and wanted.job_class == JobClass.BATCH and sys.stdout.isatty():
+            print("Lines of a batch are not in this list: penstock batch list.")
     return EXIT_OK
 
 
@@ -80,7 +94,7 @@ def follow(url: str, given: str, after: str, *, as_json: bool) -> int:
 
 
 def cancel(url: str, given: Sequence[str], *, as_json: bool) -> int:
-    """End each job; a row says what became of it."""
+    """End each job, and print its state."""
     server = Server.named(url)
 
     def end(path: str) -> tuple[Any, str]:
@@ -91,7 +105,7 @@ def cancel(url: str, given: Sequence[str], *, as_json: bool) -> int:
 
 
 def purge(url: str, given: Sequence[str], *, as_json: bool) -> int:
-    """Erase each job; a row says whether it is done."""
+    """Erase each job, and print whether that is done."""
     server = Server.named(url)
 
     def erase(path: str) -> tuple[Any, str]:
@@ -101,7 +115,7 @@ def purge(url: str, given: Sequence[str], *, as_json: bool) -> int:
     return _each(given, erase, as_json=as_json)
 
 
-def row(job: Mapping[str, Any]) -> tuple[str, ...]:
+def row(job: Mapping[str, Any]) -> tuple[table.Value, ...]:
     """What a list shows of a job."""
     took_ms = job["timings"]["total_ms"]
     return (
@@ -109,7 +123,7 @@ def row(job: Mapping[str, Any]) -> tuple[str, ...]:
         job["state"],
         job["class"],
         job["model"],
-        datetime.fromtimestamp(job["created_at"], UTC).isoformat(),
+        datetime.fromtimestamp(job["created_at"], UTC),
         "" if took_ms is None else f"{took_ms / 1000:.1f} s",
         ", ".join(f"{name}={value}" for name, value in job["metadata"].items()),
     )
@@ -122,7 +136,7 @@ def state_of(job: Mapping[str, Any]) -> str:
 
 
 def _each(given: Sequence[str], do: Callable[[str], tuple[Any, str]], *, as_json: bool) -> int:
-    """Do it to each job, at its path; a row says what came of it, and the status whether all of it was done.
+    """Do it to each job, at its path, and print what came of it; returns whether all of it was done.
 
     What the server refuses of one is no reason to leave out the others. Raises ServerError for what concerns all.
     """

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from penstock.cli.columns import Column, Kind
+
 #: Lanes of a pool, in the order in which they are served, stand between these.
-_BEFORE = ("Pool", "Serves")
-_AFTER = ("Tokens/s", "Jobs/s", "Trouble")
-WORKER_HEADINGS = ("Pool", "Worker", "State", "Jobs", "Tokens/s", "KV cache", "Engine", "Trouble")
+_BEFORE = (Column("Pool"), Column("Serves"))
+_AFTER = (Column("Tokens/s", Kind.NUMBER, rank=1), Column("Jobs/s", Kind.NUMBER, rank=2), Column("Trouble", Kind.TEXT))
+WORKER_COLUMNS = (
+    Column("Pool"),
+    Column("Worker"),
+    Column("State"),
+    Column("Jobs", Kind.NUMBER),
+    Column("Tokens/s", Kind.NUMBER, rank=1),
+    Column("KV cache", Kind.NUMBER, rank=2),
+    Column("Engine", rank=3),
+    Column("Trouble", Kind.TEXT),
+)
 
 Pool = Mapping[str, Any]
 
@@ -18,9 +29,9 @@ def classes_of(pools: Iterable[Pool]) -> list[str]:
     return list(dict.fromkeys(name for pool in pools for name in pool["queue"]))
 
 
-def pool_headings(classes: Sequence[str]) -> tuple[str, ...]:
-    """What the columns of the pools are called."""
-    return (*_BEFORE, *(name.capitalize() for name in classes), *_AFTER)
+def pool_columns(classes: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of the pools."""
+    return (*_BEFORE, *(Column(name.capitalize(), Kind.NUMBER) for name in classes), *_AFTER)
 
 
 def pool_row(pool: Pool, classes: Sequence[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from penstock.cli import table
 from penstock.cli.options import EXIT_OK
 from penstock.cli.printable import printable, printable_json
 from penstock.cli.remote.failures import ServerError
-from penstock.cli.remote.pools import WORKER_HEADINGS, classes_of, pool_headings, pool_row, worker_rows
+from penstock.cli.remote.pools import WORKER_COLUMNS, classes_of, pool_columns, pool_row, worker_rows
 from penstock.cli.remote.server import Server
 
 if TYPE_CHECKING:
@@ -34,18 +34,19 @@ def show(url: str, *, once: bool, as_json: bool) -> int:
     return EXIT_OK
 
 
-def screen(pools: Sequence[Any], trouble: str) -> RenderableType:
+def screen(pools: Sequence[Any], trouble: str, width: int) -> RenderableType:
     """What stands on the terminal; `trouble` says why it is not of this moment."""
     from rich.console import Group
     from rich.text import Text
 
     classes = classes_of(pools)
     parts: list[RenderableType] = [
-        table.drawn(pool_headings(classes), [pool_row(pool, classes) for pool in pools]),
-        table.drawn(WORKER_HEADINGS, worker_rows(pools)),
+        table.drawn(pool_columns(classes), [pool_row(pool, classes) for pool in pools], width),
+        Text(),
+        table.drawn(WORKER_COLUMNS, worker_rows(pools), width),
     ]
     if trouble:
-        parts.append(Text(printable(trouble), style="bold red"))
+        parts += [Text(), Text(printable(trouble), style="bold red")]
     return Group(*parts)
 
 
@@ -56,18 +57,18 @@ def _pools(server: Server) -> list[Any]:
 
 def _print(pools: Sequence[Any]) -> None:
     classes = classes_of(pools)
-    table.show(pool_headings(classes), [pool_row(pool, classes) for pool in pools])
+    table.show(pool_columns(classes), [pool_row(pool, classes) for pool in pools])
     print()
-    table.show(WORKER_HEADINGS, worker_rows(pools))
+    table.show(WORKER_COLUMNS, worker_rows(pools))
 
 
 def _watch(server: Server) -> None:
     """Look again and again; a server that is away for a while is said to be."""
     from rich.live import Live
 
-    pools, trouble = _pools(server), ""
+    pools, trouble, terminal = _pools(server), "", table.console()
     try:
-        with Live(screen(pools, trouble), console=table.console(), screen=True, auto_refresh=False) as live:
+        with Live(screen(pools, trouble, terminal.width), console=terminal, screen=True, auto_refresh=False) as live:
             while True:
                 time.sleep(_EVERY_S)
                 try:
@@ -76,7 +77,7 @@ def _watch(server: Server) -> None:
                     if not error.may_pass:
                         raise
                     trouble = str(error)
-                live.update(screen(pools, trouble), refresh=True)
+                live.update(screen(pools, trouble, terminal.width), refresh=True)
     except KeyboardInterrupt:
         # The way to end it.
         return

@@ -6,20 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.cli import table
+from penstock.cli.columns import Column, Kind
 from penstock.cli.options import EXIT_OK
 from penstock.cli.printable import printable_json
 from penstock.cli.remote.server import Server
 
 _MEASURES = {
-    "jobs": "Jobs",
-    "completed": "Completed",
-    "failed": "Failed",
-    "cancelled": "Cancelled",
-    "expired": "Expired",
-    "dead_lettered": "Dead letters",
-    "prompt_tokens": "Prompt tokens",
-    "cached_tokens": "Cached",
-    "completion_tokens": "Generated",
+    "jobs": Column("Jobs", Kind.NUMBER),
+    "completed": Column("Completed", Kind.NUMBER, rank=4),
+    "failed": Column("Failed", Kind.NUMBER),
+    "cancelled": Column("Cancelled", Kind.NUMBER, rank=2, nothing="0"),
+    "expired": Column("Expired", Kind.NUMBER, rank=3, nothing="0"),
+    "dead_lettered": Column("Dead letters", Kind.NUMBER, rank=1, nothing="0"),
+    "prompt_tokens": Column("Prompt tokens", Kind.NUMBER),
+    "cached_tokens": Column("Cached", Kind.NUMBER, rank=5),
+    "completion_tokens": Column("Generated", Kind.NUMBER),
 }
 
 
@@ -33,13 +34,13 @@ def show(url: str, first: str | None, last: str | None, group_by: str | None, *,
             print(printable_json(group))
     else:
         dimensions = report["group_by"]
-        table.show(headings(dimensions), [row(dimensions, group) for group in report["data"]])
+        table.show(columns(dimensions), [row(dimensions, group) for group in report["data"]])
     return EXIT_OK
 
 
-def headings(dimensions: Sequence[str]) -> list[str]:
-    """What the columns are called."""
-    return [*(name.capitalize() for name in dimensions), *_MEASURES.values()]
+def columns(dimensions: Sequence[str]) -> list[Column]:
+    """What was grouped by, and what was counted."""
+    return [*(Column(name.capitalize(), Kind.TEXT) for name in dimensions), *_MEASURES.values()]
 
 
 def row(dimensions: Sequence[str], group: Mapping[str, Any]) -> list[str]:

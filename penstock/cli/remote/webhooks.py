@@ -9,12 +9,28 @@ from typing import Any
 from urllib.parse import quote
 
 from penstock.cli import table
+from penstock.cli.columns import Column, Kind
 from penstock.cli.options import EXIT_OK
 from penstock.cli.printable import printable_json
 from penstock.cli.remote.server import Server
 
 _PATH = "/v1/webhooks"
 _MOST_PER_PAGE = 100
+COLUMNS = (
+    Column("Webhook"),
+    Column("State"),
+    Column("Events", Kind.TEXT),
+    Column("URL", Kind.TEXT),
+    Column("Why", Kind.TEXT),
+)
+DELIVERY_COLUMNS = (
+    Column("Delivery"),
+    Column("Made", rank=1),
+    Column("Event", rank=2),
+    Column("State"),
+    Column("Attempts", Kind.NUMBER, rank=3),
+    Column("Last", Kind.TEXT),
+)
 
 
 def show_list(url: str, *, as_json: bool) -> int:
@@ -30,7 +46,7 @@ def show_list(url: str, *, as_json: bool) -> int:
         ]
         for one in found
     ]
-    return _show(("Webhook", "State", "Events", "URL", "Why"), rows, found, as_json=as_json)
+    return _show(COLUMNS, rows, found, as_json=as_json)
 
 
 def create(url: str, to: str, events: Sequence[str], description: str | None) -> int:
@@ -77,7 +93,7 @@ def deliveries(url: str, wanted: Mapping[str, str | None], limit: int, *, as_jso
         [one["id"], _when(one["created_at"]), one["type"], one["state"], str(one["attempt_count"]), _last(one)]
         for one in found
     ]
-    return _show(("Delivery", "Made", "Event", "State", "Attempts", "Last"), rows, found, as_json=as_json)
+    return _show(DELIVERY_COLUMNS, rows, found, as_json=as_json)
 
 
 def redeliver(url: str, delivery: str) -> int:
@@ -91,13 +107,17 @@ def _one(webhook: str) -> str:
 
 
 def _show(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], found: Sequence[Mapping[str, Any]], *, as_json: bool
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[table.Value]],
+    found: Sequence[Mapping[str, Any]],
+    *,
+    as_json: bool,
 ) -> int:
     if as_json:
         for one in found:
             print(printable_json(one))
-    elif rows:
-        table.show(headings, rows)
+    else:
+        table.show(columns, rows)
     return EXIT_OK
 
 
@@ -110,5 +130,5 @@ def _last(delivery: Mapping[str, Any]) -> str:
     return " ".join(word for word in words if word)
 
 
-def _when(unix_s: int) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).isoformat()
+def _when(unix_s: int) -> datetime:
+    return datetime.fromtimestamp(unix_s, UTC)

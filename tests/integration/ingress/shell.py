@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pty
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -53,6 +54,24 @@ async def ended(process: asyncio.subprocess.Process, typed: str = "") -> Done:
 
 async def run(port: int, *words: str, typed: str = "", **variables: str) -> Done:
     return await ended(await begun(port, *words, **variables), typed)
+
+
+async def on_terminal(port: int, *words: str) -> str:
+    """What a command that succeeds writes on a terminal of 80 columns; less than one holds back."""
+    leader, follower = pty.openpty()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *PENSTOCK,
+            *words,
+            *("--url", f"http://127.0.0.1:{port}"),
+            stdout=follower,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1"},
+        )
+        assert await process.wait() == 0
+        return os.read(leader, 1 << 16).decode()
+    finally:
+        os.close(follower)
+        os.close(leader)
 
 
 async def shown(process: asyncio.subprocess.Process, text: str) -> None:

@@ -109,9 +109,18 @@ async def test_a_file_that_is_none_of_requests_is_not_sent(ingress: Serving) -> 
 
 
 async def test_what_the_server_refuses_is_said_in_its_words(ingress: Serving, requests: str) -> None:
-    done = await run(ingress.port, "batch", "submit", requests, "--completion-window", "2h")
+    words = [word for number in range(17) for word in ("--metadata", f"{number}=x")]
+    done = await run(ingress.port, "batch", "submit", requests, *words)
     assert (done.status, done.out) == (2, "")
-    assert done.err == "penstock: completion_window is '2h'; give one of 7d, 24h, 4h, 1h.\n"
+    assert done.err.startswith("penstock: metadata ")
+
+
+@pytest.mark.parametrize(("option", "value"), [("--completion-window", "2h"), ("--endpoint", "/v1/embeddings")])
+async def test_a_wrong_choice_leaves_no_file_there(ingress: Serving, requests: str, option: str, value: str) -> None:
+    done = await run(ingress.port, "batch", "submit", requests, option, value)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith(f"penstock: {option}: {value!r} is none of ")
+    assert (await ingress.client.get("/v1/files")).json()["data"] == []
 
 
 async def test_a_batch_can_be_waited_for(ingress: Serving, broker: OpenBroker, requests: str) -> None:

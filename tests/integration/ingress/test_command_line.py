@@ -15,7 +15,7 @@ from tests.eventual import until
 from tests.integration.ingress.conftest import Serve
 from tests.integration.ingress.fake_worker import FakeWorker
 from tests.integration.ingress.serving import Serving
-from tests.integration.ingress.shell import Done, begun, ended, line_to, run, shown, taken
+from tests.integration.ingress.shell import Done, begun, ended, line_to, on_terminal, run, shown, taken
 
 NO_JOB = f"sim-{'0' * 24}"
 #: What is before the id of a job in that of its answer.
@@ -184,6 +184,20 @@ async def test_jobs_are_listed_narrowed_and_paged(ingress: Serving, worker: Fake
     assert [job["id"] for job in narrowed.json] == [ids[1]]
     assert none == Done(0, "", "")
     assert [row.split()[0] for row in rows.out.splitlines()] == ids[::-1]
+
+
+async def test_on_a_terminal_who_lists_jobs_of_batches_is_told_where_they_are(ingress: Serving) -> None:
+    told = await on_terminal(ingress.port, "jobs", "list", "--class", "batch")
+    assert told.split("\r\n") == ["None.", "Lines of a batch are not in this list: penstock batch list.", ""]
+    assert await on_terminal(ingress.port, "jobs", "list") == "None.\r\n"
+    assert (await run(ingress.port, "jobs", "list", "--class", "batch")).out == ""
+
+
+async def test_on_a_terminal_of_80_columns_a_job_is_a_line(ingress: Serving, worker: FakeWorker) -> None:
+    job_id = (await run(ingress.port, "submit", "Hello", "--class", "interactive")).out.strip()
+    told = await on_terminal(ingress.port, "jobs", "list")
+    _, _, line, _ = told.split("\r\n")
+    assert line.split()[:4] == [job_id, "queued", "interactive", "sim"]
 
 
 async def test_a_job_is_shown_read_cancelled_and_erased(ingress: Serving, worker: FakeWorker) -> None:

@@ -63,6 +63,15 @@ async def test_a_file_goes_there_and_comes_back(ingress: Serving, path: Path, tm
     assert (await run(ingress.port, "files", "list")).out == ""
 
 
+async def test_files_are_listed_newest_first_and_twenty_of_them(ingress: Serving) -> None:
+    made = [await uploaded(ingress, LINES) for _ in range(21)][::-1]
+    twenty, two, everything = [
+        [one["id"] for one in (await run(ingress.port, "files", "list", "--json", *words)).json]
+        for words in ([], ["--limit", "2"], ["--all"])
+    ]
+    assert (twenty, two, everything) == (made[:20], made[:2], made)
+
+
 async def test_a_file_says_how_long_it_is_kept(ingress: Serving, path: Path) -> None:
     (made,) = (await run(ingress.port, "files", "upload", str(path), "--expires-after", "3600", "--json")).json
     assert made["expires_at"] == made["created_at"] + 3600

@@ -141,6 +141,9 @@ def titles(text: str) -> list[str]:
     ("words", "sentence", "where"),
     [
         (["wroker"], "No such command 'wroker'. Did you mean 'worker'?", "penstock"),
+        (["files", "content", "F"], "No such command 'content'. Did you mean 'download'?", "penstock files"),
+        (["files", "lst"], "No such command 'lst'. Did you mean 'list'?", "penstock files"),
+        (["batch", "create", "F"], "No such command 'create'. Did you mean 'submit'?", "penstock batch"),
         (["worker", "--pol", "a"], "No such option: --pol (Possible options: --pool)", "penstock worker"),
         (["config", "engines", "more"], "Got unexpected extra argument(s) (more)", "penstock config engines"),
         (["dead-letter", "show"], "Missing argument 'JOB'.", "penstock dead-letter show"),

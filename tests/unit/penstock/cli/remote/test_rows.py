@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
@@ -14,7 +15,7 @@ from ingress.openapi.operation import SERVED
 from penstock.cli import table
 from penstock.cli.remote import usage
 from penstock.cli.remote.jobs import Wanted, row, state_of
-from penstock.cli.remote.pools import WORKER_HEADINGS, classes_of, pool_headings, pool_row, worker_rows
+from penstock.cli.remote.pools import WORKER_COLUMNS, classes_of, pool_columns, pool_row, worker_rows
 from penstock.cli.remote.top import screen
 
 POOLS: list[Any] = examples.POOLS["data"]
@@ -22,7 +23,11 @@ POOLS: list[Any] = examples.POOLS["data"]
 
 def test_a_job_is_a_row() -> None:
     assert row(examples.JOB_LIST["data"][0])[1:4] == ("completed", "batch", SERVED)
-    assert row(examples.JOB_LIST["data"][0])[4:] == ("2026-11-26T07:47:57+00:00", "4.4 s", "ticket=4711")
+    assert row(examples.JOB_LIST["data"][0])[4:] == (
+        datetime(2026, 11, 26, 7, 47, 57, tzinfo=UTC),
+        "4.4 s",
+        "ticket=4711",
+    )
 
 
 def test_a_job_that_has_not_ended_took_no_time_yet() -> None:
@@ -53,26 +58,33 @@ def test_a_list_asks_for_no_more_than_it_shows_and_no_more_than_there_is_in_a_pa
 
 def test_usage_is_a_row_per_group() -> None:
     report = examples.USAGE
-    assert usage.headings(report["group_by"])[:3] == ["Model", "Jobs", "Completed"]
+    assert [column.heading for column in usage.columns(report["group_by"])][:3] == ["Model", "Jobs", "Completed"]
     assert usage.row(report["group_by"], report["data"][0])[:3] == [SERVED, "120", "118"]
-    assert len(usage.headings(["day"])) == len(usage.row(["model"], report["data"][0]))
+    assert len(usage.columns(["day"])) == len(usage.row(["model"], report["data"][0]))
 
 
 def test_a_pool_is_a_row_with_what_waits_by_class() -> None:
     classes = classes_of(POOLS)
-    assert pool_headings(classes)[:6] == ("Pool", "Serves", "Resumed", "Interactive", "Standard", "Batch")
+    assert [column.heading for column in pool_columns(classes)][:6] == [
+        "Pool",
+        "Serves",
+        "Resumed",
+        "Interactive",
+        "Standard",
+        "Batch",
+    ]
     assert pool_row(POOLS[0], classes) == ("demo", "yes", "0", "3", "0", "840", "412.5", "3.90", "")
     assert pool_row({**POOLS[0], "serves": False, "failing": "no workers"}, classes)[-1] == "no workers"
 
 
 def test_a_worker_is_a_row_with_its_load() -> None:
     assert worker_rows(POOLS) == [("demo", "demo-0", "ready", "8/8", "412.5", "31%", "vllm", "")]
-    assert len(WORKER_HEADINGS) == 8
+    assert len(WORKER_COLUMNS) == 8
 
 
 def test_a_screen_shows_both_and_says_what_is_wrong() -> None:
     console = Console(file=StringIO(), width=140)
-    console.print(screen([{**POOLS[0], "troubles": ["\x1b[2J"]}], "No server answers."))
+    console.print(screen([{**POOLS[0], "troubles": ["\x1b[2J"]}], "No server answers.", 140))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
 
     assert all(text in shown for text in ("840", "8/8", "No server answers.", "\\x1b[2J"))
@@ -80,7 +92,7 @@ def test_a_screen_shows_both_and_says_what_is_wrong() -> None:
 
 
 def test_no_pools_and_no_workers_are_empty_tables(capsys: pytest.CaptureFixture[str]) -> None:
-    table.show(pool_headings([]), [])
-    table.show(WORKER_HEADINGS, worker_rows([]))
+    table.show(pool_columns([]), [])
+    table.show(WORKER_COLUMNS, worker_rows([]))
 
     assert capsys.readouterr().out == ""
