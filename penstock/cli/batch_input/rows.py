@@ -69,8 +69,9 @@ def _rows(name: str, columns: Sequence[str], records: Iterator[_Record]) -> Iter
             hint = (
                 "; a value that has the delimiter inside stands in quotes" if len(record.fields) > len(columns) else ""
             )
+            values = "1 value" if len(record.fields) == 1 else f"{len(record.fields)} values"
             raise SettingsError(
-                f"{name}, line {record.line}: it has {len(record.fields)} values, and there are {len(columns)} "
+                f"{name}, line {record.line}: it has {values}, and there are {len(columns)} "
                 f"columns ({', '.join(columns)}){hint}."
             )
         yield Row(record.line, dict(zip(columns, record.fields, strict=True)))

@@ -44,7 +44,7 @@ def test_a_value_may_be_longer_than_the_csv_module_takes_by_itself() -> None:
         (b"", "given is empty: there is nothing to ask."),
         (b"\n\n", "given is empty: there is nothing to ask."),
         (b"a,b,a\n", "given, line 1: two columns are called 'a'; rename one."),
-        (b"a,b\n1,2\n\n3\n", "given, line 4: it has 1 values, and there are 2 columns (a, b)."),
+        (b"a,b\n1,2\n\n3\n", "given, line 4: it has 1 value, and there are 2 columns (a, b)."),
         (b"a,b\n1,2,3\n", "given, line 2: it has 3 values, and there are 2 columns (a, b); a value that has the"),
         (b"a;b\n1;2\n", "given, line 1: ';' stands between its columns; in a .csv it is a comma, in a .tsv a tab."),
         (b"a\tb\n1\t2\n", "given, line 1: '\\t' stands between its columns; in a .csv it is a comma"),
