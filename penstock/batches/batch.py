@@ -50,6 +50,8 @@ def batch_sources(target: BatchStatus) -> str:
 
 
 PREFIX = "batch_"
+#: Faults that are told of one file.
+MOST_FAULTS = 100
 
 
 def batch_id(job_like_id: str) -> str:

@@ -108,8 +108,9 @@ def run(
     """
     from penstock.cli.batch_input import terms
     from penstock.cli.batch_run.run import run as work
-    from penstock.cli.batch_run.wanted import Wanted
+    from penstock.cli.batch_run.wanted import Wanted, require_window
 
+    require_window(completion_window)
     asked = terms.Terms(
         prompt=terms.require_text("--prompt", prompt),
         model=terms.require_text("--model", model),
@@ -129,7 +130,7 @@ def run(
     if local:
         if url is not None:
             raise SettingsError("--local: it starts a server of its own; --url names another. Give one of them.")
-        return lambda: work(wanted, _local(config, wanted.output))
+        return lambda: work(wanted, _local(config, wanted.folder))
     if config is not None:
         raise SettingsError("--config: it is for --local; a running server has its own.")
     return lambda: work(wanted, _remote(url, accepts_late=accept_late))
@@ -142,7 +143,7 @@ def _remote(url: str | None, *, accepts_late: bool) -> Host:
     return RemoteHost(address, accepts_late=accepts_late)
 
 
-def _local(config: str | None, output: Path) -> Host:
+def _local(config: str | None, folder: Path) -> Host:
     from penstock.cli.batch_run.local_host import LocalHost
 
-    return LocalHost(chosen(config), output.with_name(f"{output.name}.penstock"))
+    return LocalHost(chosen(config), folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from penstock.batches.batch import BatchFault
+from penstock.batches.batch import MOST_FAULTS, BatchFault
 from penstock.batches.line import BatchLine, parse_line
 from penstock.errors import ApiError, InvalidRequestError, ModelNotFoundError
 from penstock.intake.new_job import pool_for
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from penstock.request import ChatBody, CompletionBody
     from penstock.settings import Settings
 
-#: Faults that are told of one file.
-MOST_FAULTS = 100
 #: Fields that are told to mean nothing, and characters of each.
 MOST_IGNORED = 20
 _LONGEST_IGNORED = 64

@@ -71,6 +71,11 @@ def batches_of(up: Up) -> list[dict[str, Any]]:
     return found
 
 
+def files_of(up: Up) -> list[str]:
+    """The names of the files that are kept."""
+    return [file["filename"] for file in httpx.get(f"{up.url}/v1/files?limit=10000").json()["data"]]
+
+
 def test_each_line_of_a_text_is_answered_in_its_order(server: Up, text: Path, tmp_path: Path) -> None:
     run = BatchRun(tmp_path, [str(text), "--max-tokens", "4", "--ordered"], server.url)
     status, out, err = run.ended()
@@ -92,6 +97,10 @@ def test_what_is_done_is_not_done_again(server: Up, text: Path, tmp_path: Path) 
     # Its results are still there to be fetched.
     assert run.ended() == run.ended() == (0, "", "")
     assert run.output.read_bytes() == first
+    run.words.remove("--quiet")
+    run.words.append("--ordered")
+    assert run.ended() == (0, f"Results: {run.output} (already there: nothing was asked)\n", "")
+    assert list(answers(run)) == list(wanted(4))
     assert len(batches_of(server)) == before + 1
 
 
@@ -110,7 +119,7 @@ def test_a_line_that_fails_has_its_error_in_the_same_file(server: Up, tmp_path: 
     run = BatchRun(tmp_path, [str(tmp_path / "in.jsonl"), "--ordered"], server.url)
     status, _, err = run.ended()
 
-    assert (status, err) == (3, f"penstock: 1 requests have no answer: {run.output} says why.\n")
+    assert (status, err) == (3, f"penstock: 1 request has no answer: {run.output} says why.\n")
     good, bad = run.results
     assert (good["custom_id"], good["response"]["status_code"], good["error"]) == ("good", 200, None)
     assert bad["custom_id"] == "bad"
@@ -121,6 +130,7 @@ def test_a_line_that_fails_has_its_error_in_the_same_file(server: Up, tmp_path: 
 def test_mistakes_are_told_line_by_line_and_nothing_is_left_behind(server: Up, tmp_path: Path) -> None:
     given = tmp_path / "in.jsonl"
     given.write_bytes(encoded([chat_line("a"), chat_line("a"), chat_line("b", max_tokens=-1)]))
+    before = files_of(server)
     run = BatchRun(tmp_path, [str(given)], server.url)
     status, _, err = run.ended()
 
@@ -130,9 +140,21 @@ def test_mistakes_are_told_line_by_line_and_nothing_is_left_behind(server: Up, t
     assert second.startswith("  line 2: duplicate_custom_id: ")
     assert third.startswith("  line 3: invalid_request: ")
     assert run.files == ["in.jsonl"]
+    assert files_of(server) == before
 
     given.write_bytes(encoded([chat_line("a"), chat_line("b")]))
     assert run.ended()[0] == 0
+
+
+def test_a_model_that_is_not_served_is_told_before_the_upload(server: Up, tmp_path: Path) -> None:
+    given = tmp_path / "in.jsonl"
+    given.write_bytes(encoded([chat_line("a", model="other")]))
+    before = files_of(server)
+    status, out, err = (run := BatchRun(tmp_path, [str(given)], server.url)).ended()
+
+    assert (status, out) == (2, "")
+    assert err == f"penstock: {given}, line 1: the model 'other' is not served; there is sim.\n"
+    assert (run.files, files_of(server)) == (["in.jsonl"], before)
 
 
 def test_what_a_server_refuses_leaves_nothing_behind(server: Up, tmp_path: Path) -> None:
@@ -151,7 +173,8 @@ def test_what_a_server_refuses_leaves_nothing_behind(server: Up, tmp_path: Path)
     ("words", "sentence"),
     [
         (["--prompt", "{txt}"], "--prompt: {txt} stands for nothing; there is {text}."),
-        (["--model", "demo"], "--model: 'demo' is not served; there is sim."),
+        (["--model", "demo"], "--model: the model 'demo' is not served; there is sim."),
+        (["--completion-window", "2h"], "--completion-window: '2h' is none; give one of 7d, 24h, 4h, 1h."),
         (["--config", "demo"], "--config: it is for --local"),
         (["--local", "--url", "http://a"], "--local: it starts a server of its own"),
         (["--schema", "/none"], "--schema: /none: No such file or directory."),
@@ -180,7 +203,7 @@ def test_ctrl_c_leaves_the_batch_to_the_server_and_the_same_command_comes_back(
     assert status == 130
     assert err == (
         f"penstock: Batch {batch} goes on at {server.url}.\nIts results: run the same command again.\n"
-        f"Its end: penstock batch cancel {batch}\n"
+        f"To cancel it: penstock batch cancel {batch}\n"
     )
     assert not run.output.exists()
     assert run.ended()[0] == 0
@@ -198,7 +221,8 @@ def test_what_was_cancelled_has_its_answers_and_an_error_for_each_other_line(
     _, err = process.communicate(timeout=120)
 
     assert process.returncode == 3
-    assert b"requests have no answer" in err
+    assert err.decode().startswith(f"penstock: Batch {run.state['batch']} was cancelled; ")
+    assert err.decode().endswith(f" requests have no answer: {run.output} says why.\n")
     errors = [line["error"] for line in run.results]
     assert sorted(line["custom_id"] for line in run.results) == sorted(wanted(40))
     assert 20 <= errors.count(None) < LINES
@@ -242,7 +266,8 @@ def test_another_input_for_the_same_output_is_refused(server: Up, text: Path, tm
     status, _, err = run.ended()
 
     assert status == 2
-    assert f"delete {run.output}.state.json and {run.output} to begin anew." in err
+    assert f"belongs to a run with another input ({run.output}.state.json)" in err
+    assert f"To begin anew, delete {run.output}.state.json and {run.output}." in err
     assert len(run.results) == LINES
 
 
@@ -270,6 +295,24 @@ def test_a_stack_is_there_for_one_run_and_leaves_results_alone(text: Path, confi
     assert answers(run) == wanted(4)
     assert all_gone(pids)
     assert run.files == ["config.yaml", "questions.txt", "results.jsonl", "results.jsonl.state.json"]
+
+
+def test_a_stack_does_nothing_for_a_run_that_was_given_up(text: Path, config: Path, tmp_path: Path) -> None:
+    run = BatchRun(tmp_path, [str(text), *LONG, "--local", "--config", str(config)])
+    process = run.start()
+    run.wait_done(local_url(process), 20)
+    told(process, signal.SIGINT)
+    run.output.with_name("results.jsonl.state.json").unlink()
+    text.write_text("One question?\n" * 40)
+    process = run.start()
+    url = local_url(process)
+    run.wait_done(url, 1)
+    found = httpx.get(f"{url}/v1/batches").json()["data"]
+    out, err = process.communicate(timeout=120)
+
+    assert [batch["id"] for batch in found] == [run.state["batch"]]
+    assert (process.returncode, err) == (0, b"")
+    assert f"To look at it: penstock top --url {url}" in out.decode()
 
 
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

@@ -14,6 +14,8 @@ from penstock.errors import SettingsError
 
 #: What the line of a plain text is called in a prompt.
 TEXT_COLUMN = "text"
+#: What spreadsheets write between values where they write no comma.
+_OTHERS = frozenset(";\t")
 
 
 class Row(Struct, frozen=True):
@@ -50,6 +52,11 @@ def _table(file: BinaryIO, delimiter: str) -> Rows:
     if heading is None:
         raise SettingsError(f"{file.name} is empty: there is nothing to ask.")
     columns = [name.strip() for name in heading.fields]
+    if delimiter == "," and len(columns) == 1 and (other := _OTHERS & set(columns[0])):
+        raise SettingsError(
+            f"{file.name}, line {heading.line}: {min(other)!r} stands between its columns; in a .csv it is a comma, "
+            "in a .tsv a tab."
+        )
     repeated = next((name for name in columns if columns.count(name) > 1), None)
     if repeated is not None:
         raise SettingsError(f"{file.name}, line {heading.line}: two columns are called {repeated!r}; rename one.")
@@ -59,9 +66,13 @@ def _table(file: BinaryIO, delimiter: str) -> Rows:
 def _rows(name: str, columns: Sequence[str], records: Iterator[_Record]) -> Iterator[Row]:
     for record in records:
         if len(record.fields) != len(columns):
+            hint = (
+                "; a value that has the delimiter inside stands in quotes" if len(record.fields) > len(columns) else ""
+            )
+            values = "1 value" if len(record.fields) == 1 else f"{len(record.fields)} values"
             raise SettingsError(
-                f"{name}, line {record.line}: it has {len(record.fields)} values, and there are {len(columns)} "
-                f"columns ({', '.join(columns)}); a value that has the delimiter inside stands in quotes."
+                f"{name}, line {record.line}: it has {values}, and there are {len(columns)} "
+                f"columns ({', '.join(columns)}){hint}."
             )
         yield Row(record.line, dict(zip(columns, record.fields, strict=True)))
 

@@ -14,7 +14,7 @@ class Template:
     """Each `{name}` stands for a value; `{{` and `}}` are braces."""
 
     def __init__(self, text: str) -> None:
-        """Raises SettingsError for a brace that belongs to nothing, or a prompt that is the same for every row."""
+        """Raises SettingsError for a brace that belongs to nothing."""
         #: Texts and names by turns, a text first and last.
         self._texts = [""]
         self._names: list[str] = []
@@ -24,11 +24,13 @@ class Template:
             end = part.end()
             self._take(part)
         self._texts[-1] += text[end:]
-        if not self._names:
-            raise SettingsError("--prompt: it has no placeholder, so that all prompts would be the same; write {text}.")
 
     def require(self, columns: Sequence[str]) -> None:
-        """Raise SettingsError for a placeholder that stands for none of these."""
+        """Raise SettingsError for a placeholder that stands for none of these, or a prompt that has none."""
+        if not self._names:
+            raise SettingsError(
+                f"--prompt: it has no placeholder, so that all prompts would be the same; there is {_listed(columns)}."
+            )
         for name in self._names:
             if name not in columns:
                 raise SettingsError(

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from penstock.errors import SettingsError
+from penstock.cli.batch_input.text_file import from_one
+from penstock.errors import InvalidRequestError, SettingsError
+from penstock.request.schema import check_schema
 
 ENDPOINT = "/v1/chat/completions"
 _NO_NAME = re.compile(r"[^a-zA-Z0-9_-]+")
@@ -28,14 +30,11 @@ class Terms(Struct, frozen=True, kw_only=True):
     response_format: dict[str, Any] | None = None
 
     @property
-    def options(self) -> list[str]:
-        """The options that were given, as they are typed."""
+    def options(self) -> dict[str, Any]:
+        """The options that were given, as they are typed, with their values."""
         names = {"response_format": "--schema"}
-        return [
-            names.get(name, f"--{name.replace('_', '-')}")
-            for name in self.__struct_fields__
-            if getattr(self, name) is not None
-        ]
+        values = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return {names.get(name, f"--{name.replace('_', '-')}"): value for name, value in values if value is not None}
 
 
 def request_line(line: int, prompt: str, terms: Terms) -> bytes:
@@ -60,9 +59,13 @@ def schema_format(file: str) -> dict[str, Any]:
     except OSError as error:
         raise SettingsError(f"--schema: {file}: {error.strerror}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"--schema: {file} is not valid JSON: {error}.") from None
+        raise SettingsError(f"--schema: {file} is not valid JSON: {from_one(error)}.") from None
     if not isinstance(schema, dict):
         raise SettingsError(f"--schema: {file} is no JSON Schema: it must be an object.")
+    try:
+        check_schema(schema, file)
+    except InvalidRequestError as error:
+        raise SettingsError(f"--schema: {error.message}") from None
     name = _NO_NAME.sub("_", Path(file).stem)[:_MOST_CHARACTERS]
     return {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}}
 

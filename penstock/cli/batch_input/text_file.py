@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -12,6 +13,7 @@ from penstock.errors import SettingsError
 #: Longer than any server takes a request.
 LONGEST_LINE_BYTES = 16 << 20
 _BOM = b"\xef\xbb\xbf"
+_BYTE = re.compile(r"\(byte (\d+)\)")
 
 
 class TextLine(Struct, frozen=True):
@@ -46,6 +48,11 @@ def first_line(file: BinaryIO) -> TextLine:
         if not line.is_blank:
             return line
     raise SettingsError(f"{file.name} is empty: there is nothing to ask.")
+
+
+def from_one(error: Exception) -> str:
+    """What a decoder of JSON says, with its place counted from 1, as all others are."""
+    return _BYTE.sub(lambda found: f"(byte {int(found[1]) + 1})", str(error))
 
 
 def _decoded(data: bytes, where: str) -> str:

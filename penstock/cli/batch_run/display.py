@@ -34,6 +34,9 @@ class Display(Protocol):
     def say(self, sentence: str) -> None:
         """What is done now."""
 
+    def wait(self, sentence: str) -> None:
+        """What is waited for; how fast it was is true no more."""
+
     def show(self, counts: Counts) -> None:
         """How far it is."""
 
@@ -56,6 +59,10 @@ class Silence:
 
     def say(self, sentence: str) -> None:
         """Nothing."""
+
+    def wait(self, sentence: str) -> None:
+        """Nothing that is not said anyway."""
+        self.say(sentence)
 
     def show(self, counts: Counts) -> None:
         """Nothing."""
@@ -112,10 +119,17 @@ class Bar:
         """A line above the bar."""
         self._bar.print(sentence, markup=False, highlight=False)
 
+    def wait(self, sentence: str) -> None:
+        """A line above the bar, which stands still."""
+        self.say(sentence)
+        if self._task is not None:
+            self._bar.update(self._task, details="waiting")
+
     def show(self, counts: Counts) -> None:
         """Let it grow."""
         pace = self._meter.add(time.monotonic(), counts)
-        if self._task is None:
-            self._task = self._bar.add_task("Lines", details="")
         said = ", ".join(details(counts, pace))
-        self._bar.update(self._task, total=counts.total, completed=counts.done, details=said)
+        if self._task is None:
+            self._task = self._bar.add_task("Lines", total=counts.total, completed=counts.done, details=said)
+        else:
+            self._bar.update(self._task, total=counts.total, completed=counts.done, details=said)

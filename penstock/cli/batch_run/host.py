@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Host(Protocol):
     """What a run asks of the place where it is done."""
 
-    #: How the run's state calls it.
-    name: str
+    #: The options that name it.
+    options: list[str]
     server: Server
     patience: Patience
     #: Whether a batch is taken that is unlikely to be done in its window.
@@ -23,8 +23,9 @@ class Host(Protocol):
     window: str
     #: Whether results are there for a while after they were fetched.
     keeps_results: bool
-    #: What is about to be done, "" for nothing.
+    #: What is said before it is made ready, and after; "" for nothing.
     notice: str
+    address: str
 
     def __enter__(self) -> Self:
         """Make it ready. Raises SettingsError, ServerError, LocalStackError."""
@@ -37,11 +38,14 @@ class Host(Protocol):
     def models(self) -> list[str]:
         """What it serves; may be asked before it is ready."""
 
-    def check(self, pool: str) -> None:
-        """Raise LocalStackError where nothing will come of a batch of that pool."""
+    def waits_for(self, pool: str) -> str:
+        """What has to be there before a line of that pool can run, "" for nothing. Raises LocalStackError."""
 
     def leaving(self, batch: str) -> str:
         """What becomes of a batch ("" for none yet) when the command ends before it, and how to go on."""
 
+    def kept(self, batch: str) -> str:
+        """What becomes of a batch ("" for none yet) when the command ends because the server is away."""
+
     def forget(self) -> None:
-        """Remove what is needed no more once the output is there."""
+        """Remove what is needed no more: the output is there, or the run is begun anew."""

@@ -9,6 +9,7 @@ from typing import Self
 from penstock.cli.batch_run.local_stack import LocalStack
 from penstock.cli.remote.patience import Patience
 from penstock.cli.remote.server import Server
+from penstock.settings import DEFAULT_FILE
 from penstock.settings.builtin import FOLDER as BUILTIN
 
 
@@ -23,9 +24,11 @@ class LocalHost:
 
     def __init__(self, config: Path, folder: Path) -> None:
         """Raises SettingsError for a configuration that cannot run here."""
-        self.name = f"a stack of its own ({config.stem if config.parent == BUILTIN else config.absolute()})"
+        named = config.stem if config.parent == BUILTIN else str(config.absolute())
+        self.options = ["--local"] if config == DEFAULT_FILE else ["--local", "--config", named]
         self._stack = LocalStack(config, folder)
         self.notice = f"Starting Penstock; it writes to {self._stack.log}"
+        self.address = f"To look at it: penstock top --url {self._stack.url}"
         self.server = Server(self._stack.url)
         self.patience = Patience(is_known=True, sleep=self._sleep)
 
@@ -40,14 +43,18 @@ class LocalHost:
         """What its configuration has."""
         return [*self._stack.settings.models]
 
-    def check(self, pool: str) -> None:
-        """Whether its processes are well."""
-        self._stack.check(pool)
+    def waits_for(self, pool: str) -> str:
+        """Its engine loads while the input is checked."""
+        return "" if self._stack.check(pool) else "Starting the engine"
 
     def leaving(self, batch: str) -> str:
         """It is kept."""
         del batch
         return "Penstock is being stopped, and what is done is kept: run the same command again to go on."
+
+    def kept(self, batch: str) -> str:
+        """As after any end."""
+        return self.leaving(batch)
 
     def forget(self) -> None:
         """Its data."""

@@ -76,15 +76,17 @@ class LocalStack:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def check(self, pool: str) -> None:
-        """Raise LocalStackError where it has ended, or no worker of that pool comes up."""
+    def check(self, pool: str) -> bool:
+        """Whether a worker of that pool takes jobs. Raises LocalStackError where none comes up, or the stack ended."""
         if self._process is None or self._process.poll() is not None:
             raise LocalStackError(f"The stack ended ({self.log}):\n{self._log_tail()}")
-        failing = self._pools().get(pool, {}).get("failing", "")
+        found = self._pools().get(pool, {})
+        failing = found.get("failing", "")
         if not failing:
             self._failing_since_s.pop(pool, None)
         elif time.monotonic() - self._failing_since_s.setdefault(pool, time.monotonic()) > _FAILING_S:
             raise LocalStackError(f"No worker of pool {pool} comes up ({self.log}): {failing}")
+        return bool(found.get("ready"))
 
     def stop(self) -> None:
         """End it in order; another Ctrl-C meanwhile ends it at once."""

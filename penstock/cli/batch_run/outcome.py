@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from penstock.batches.batch import BatchStatus
+from penstock.batches.batch import MOST_FAULTS, BatchStatus
 from penstock.cli.batch_run.meter import Counts
 
 
@@ -37,7 +37,17 @@ def failure(batch: Mapping[str, Any], file: str) -> str:
     faults: Sequence[Mapping[str, Any]] = (batch["errors"] or {"data": []})["data"]
     if not faults:
         return f"Batch {batch['id']} is {batch['status']}: nothing was run."
-    return "\n".join([f"{file} has mistakes, and nothing was run:", *_told(faults)])
+    which = f"; the first {MOST_FAULTS} of them" if len(faults) >= MOST_FAULTS else ""
+    return "\n".join([f"{file} has mistakes, and nothing was run{which}:", *_told(faults)])
+
+
+def shortfall(batch_id: str, status: str, unanswered: int, output: str) -> str:
+    """Why requests of a batch have no answer."""
+    ends = {BatchStatus.CANCELLED: "was cancelled", BatchStatus.EXPIRED: "was not done in its completion window"}
+    end = ends.get(BatchStatus(status))
+    which = "1 request has" if unanswered == 1 else f"{unanswered} requests have"
+    why = f"{which} no answer: {output} says why."
+    return f"Batch {batch_id} {end}; {why}" if end else why
 
 
 def _told(faults: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -15,13 +15,14 @@ class RemoteHost:
 
     keeps_results = True
     notice = ""
+    address = ""
     window = "24h"
 
     def __init__(self, url: str, *, accepts_late: bool) -> None:
         """Raises SettingsError for what is no address."""
         self.server = Server.named(url)
         self.patience = Patience()
-        self.name = self.server.url
+        self.options = ["--url", self.server.url]
         self.accepts_late = accepts_late
         self._url = url
 
@@ -35,8 +36,10 @@ class RemoteHost:
         """What it serves."""
         return [model["id"] for model in self.server.get("/v1/models")["data"]]
 
-    def check(self, pool: str) -> None:
+    def waits_for(self, pool: str) -> str:
         """Whoever runs it looks after it."""
+        del pool
+        return ""
 
     def leaving(self, batch: str) -> str:
         """The batch goes on there."""
@@ -44,7 +47,15 @@ class RemoteHost:
         if not batch:
             return again
         cancel = shlex.join(["penstock", "batch", "cancel", batch, *url_words(self._url)])
-        return f"Batch {batch} goes on at {self.name}.\nIts results: run the same command again.\nIts end: {cancel}"
+        return (
+            f"Batch {batch} goes on at {self.server.url}.\nIts results: run the same command again.\n"
+            f"To cancel it: {cancel}"
+        )
+
+    def kept(self, batch: str) -> str:
+        """It is on the server's disk."""
+        kept = f"Batch {batch} is kept there. " if batch else ""
+        return f"{kept}Run the same command again to go on when the server is back."
 
     def forget(self) -> None:
         """It keeps files as long as its settings say."""

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -61,6 +62,12 @@ def write(output: Path, downloads: Iterable[Download], asked: Requests) -> None:
             else:
                 gathered.seek(0)
                 shutil.copyfileobj(gathered, file, _CHUNK_BYTES)
+
+
+def sort(output: Path, ids: Callable[[], Iterable[str]]) -> None:
+    """Put the lines of an output that is there in the order of their requests. Raises IncompleteError, OSError."""
+    with output.open("rb") as file:
+        write(output, [partial(shutil.copyfileobj, file)], Requests(ids=ids, are_in_order=True))
 
 
 def places_of(file: BinaryIO) -> dict[str, Place]:

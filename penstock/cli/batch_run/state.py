@@ -5,9 +5,11 @@ from __future__ import annotations
 import enum
 import fcntl
 import os
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -15,17 +17,21 @@ from msgspec import Struct
 from penstock.cli.batch_run.durable import replace, sync_folder
 from penstock.errors import PenstockError, SettingsError
 
-VERSION = 1
+VERSION = 2
+#: Of a value that is told; a longer one is only called another.
+_SHORT = 40
 
 
 class RunState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is known of a run; each step is written down before the next is begun."""
 
     version: int = VERSION
-    #: Of the input and the options.
-    digest: str
-    #: The address of the server, or the stack of its own.
-    server: str
+    #: The digest of the input.
+    input: str
+    #: The options that requests and their batch follow, as they are typed.
+    options: Mapping[str, Any]
+    #: The options that name its server, or the stack of its own.
+    host: Sequence[str]
     #: By which the server's batch is recognised where the answer to its creation was lost.
     token: str
     file: str = ""
@@ -33,6 +39,13 @@ class RunState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: Whether the output is there, and how many of its requests have no answer.
     is_done: bool = False
     failed: int = 0
+    #: How its batch ended.
+    status: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its stack is its own."""
+        return "--local" in self.host
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -41,11 +54,8 @@ class Place(Struct, frozen=True, kw_only=True):
     output: Path
     state: Path
     has_output: bool
-
-    @property
-    def all_of_it(self) -> str:
-        """What there is of them."""
-        return f"{self.state} and {self.output}" if self.has_output else str(self.state)
+    #: What a stack of its own has.
+    folder: Path
 
 
 class Step(enum.Enum):
@@ -67,21 +77,48 @@ def first_step(former: RunState | None, wanted: RunState, *, place: Place, is_ke
         if place.has_output:
             raise SettingsError(f"--output: {place.output} is there already; delete it, or name another file.")
         return Step.BEGIN
-    if former.digest != wanted.digest:
+    if differences := _differences(former, wanted):
         raise SettingsError(
-            f"--output: {place.output} belongs to a run with another input or other options ({place.state}). Give "
-            f"those again, name another file, or delete {place.all_of_it} to begin anew."
-        )
-    if former.server != wanted.server:
-        raise SettingsError(
-            f"The run for {place.output} was begun on {former.server}, and now it is {wanted.server}. Go on there, or "
-            f"delete {place.state} to begin anew."
+            f"--output: {place.output} belongs to a run {', '.join(differences)} ({place.state}). Repeat that command "
+            f"to go on, or name another file. To begin anew, {_abandoned(former, place)}."
         )
     if not former.is_done:
         return Step.GO_ON
     if place.has_output:
         return Step.NOTHING
     return Step.GO_ON if is_kept else Step.BEGIN
+
+
+def _differences(former: RunState, wanted: RunState) -> list[str]:
+    """What the former command had that this one has not."""
+    told = [] if former.host == wanted.host else [f"with {shlex.join(former.host)} (now {shlex.join(wanted.host)})"]
+    if former.input != wanted.input:
+        told.append("with another input")
+    names = dict.fromkeys([*former.options, *wanted.options])
+    values = ((name, former.options.get(name), wanted.options.get(name)) for name in names)
+    return told + [_difference(*one) for one in values if one[1] != one[2]]
+
+
+def _difference(name: str, former: Any, wanted: Any) -> str:
+    if former is None:
+        return f"without {name}"
+    before, now = (msgspec.json.encode(value).decode() for value in (former, wanted))
+    if len(before) > _SHORT or (wanted is not None and len(now) > _SHORT):
+        return f"with another {name}" if wanted is not None else f"with {name}"
+    return f"with {name} {before} (now {now if wanted is not None else 'without it'})"
+
+
+def _abandoned(former: RunState, place: Place) -> str:
+    """What there is to do about a run that nobody goes on with."""
+    files = [str(place.state)]
+    if place.has_output:
+        files.append(str(place.output))
+    if former.is_local and not former.is_done:
+        files.append(str(place.folder))
+    deleted = f"delete {' and '.join(files)}"
+    if former.is_local or former.is_done or not former.batch:
+        return deleted
+    return f"run `{shlex.join(['penstock', 'batch', 'cancel', former.batch, *former.host])}` and {deleted}"
 
 
 class StateFile:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import quote
 
 import msgspec
 
 from penstock.cli.remote import batches
+from penstock.cli.remote.failures import ServerError
 
 if TYPE_CHECKING:
     from penstock.cli.batch_run.host import Host
@@ -14,6 +17,12 @@ if TYPE_CHECKING:
 
 #: A batch has a copy of its own as soon as it is read.
 _EXPIRES_S = 24 * 3600
+
+
+def withdraw(host: Host, file: str) -> None:
+    """Delete an upload that nothing comes of; what cannot be deleted expires."""
+    with contextlib.suppress(ServerError):
+        host.server.ask("DELETE", f"/v1/files/{quote(file, safe='')}")
 
 
 def submit(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from penstock.batches.completion_window import WINDOWS
 from penstock.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -28,6 +29,23 @@ class Wanted(Struct, frozen=True, kw_only=True):
     def state(self) -> Path:
         """Where it is written down how far the run is."""
         return self.output.with_name(f"{self.output.name}.state.json")
+
+    @property
+    def folder(self) -> Path:
+        """What a stack of its own has."""
+        return self.output.with_name(f"{self.output.name}.penstock")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What requests and their batch follow, by the options as they are typed."""
+        window = {} if self.window is None else {"--completion-window": self.window}
+        return {**self.terms.options, **window}
+
+
+def require_window(window: str | None) -> None:
+    """Raise SettingsError for a completion window that there is not."""
+    if window is not None and window not in WINDOWS:
+        raise SettingsError(f"--completion-window: {window!r} is none; give one of {', '.join(WINDOWS)}.")
 
 
 def require_output(output: Path, given: str) -> None:

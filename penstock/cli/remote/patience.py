@@ -12,6 +12,8 @@ GIVE_UP_S = 60.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 _LONGEST_ASKED_S = 10.0
+#: What is over sooner is not worth a word.
+_TOLD_AFTER_S = 1.0
 
 
 def pause_s(failures: int, failing_s: float, asked_s: float | None) -> float | None:
@@ -39,11 +41,17 @@ class Patience:
         self._sleep = sleep
         self._failures = 0
         self._failing_since_s = 0.0
+        self._is_told = False
+        #: Told of an error that is waited for, once, and of its end (None).
+        self.watch: Callable[[ServerError | None], None] = lambda _: None
 
     def heard(self) -> None:
         """Something came from the server."""
         self._is_known = True
         self._failures = 0
+        if self._is_told:
+            self._is_told = False
+            self.watch(None)
 
     def wait(self, error: ServerError) -> None:
         """Wait until the next attempt. Raises the error where none can help."""
@@ -57,4 +65,7 @@ class Patience:
         if pause is None:
             raise error
         self._failures += 1
+        if not self._is_told and now_s - self._failing_since_s >= _TOLD_AFTER_S:
+            self._is_told = True
+            self.watch(error)
         self._sleep(pause)

@@ -50,16 +50,22 @@ def test_each_request_is_on_the_line_of_its_row_and_named_after_it() -> None:
     assert list(batch.custom_ids()) == ["line-2", "line-3", "line-6"]
 
 
-def test_the_same_content_and_options_have_the_same_digest_and_no_others() -> None:
+def test_the_same_content_has_the_same_digest_and_no_other() -> None:
     batches = [
         given("a.txt", b"What?\n"),
-        given("b.txt", b"What?\n"),
+        given("b.txt", b"What?\n", model="sim"),
         given("a.txt", b"What?!\n"),
-        given("a.txt", b"What?\n", model="sim"),
-        given("a.txt", b"What?\n", system="sim"),
+        given("a.csv", b"What?\n", prompt="{What?}"),
     ]
-    assert len({batch.digest("24h") for batch in batches}) == 4
-    assert batches[0].digest("24h") == batches[1].digest("24h") != batches[0].digest("4h")
+    assert len({batch.digest() for batch in batches}) == 3
+    assert batches[0].digest() == batches[1].digest()
+
+
+def test_the_model_is_that_of_the_first_request_or_of_the_options() -> None:
+    requests, text = given("a.jsonl", REQUESTS), given("a.txt", b"What?", model="sim")
+    assert (requests.model, requests.model_source) == ("m", "a.jsonl, line 2")
+    assert (text.model, text.model_source) == ("sim", "--model")
+    assert given("a.jsonl", b'{"url": "/v1/completions", "body": {"model": 1}}').model is None
 
 
 @pytest.mark.parametrize(
@@ -71,6 +77,19 @@ def test_the_same_content_and_options_have_the_same_digest_and_no_others() -> No
         ("a.jsonl", b"\nWhat?\n", {}, "a.jsonl, line 2: it is no request: JSON is malformed"),
         ("a.jsonl", b"[]\n", {}, "a.jsonl, line 1: it is no request: Expected `object`, got `array`"),
         ("a.jsonl", b"{}\n", {}, "a.jsonl, line 1: it has no url"),
+        ("a.jsonl", b'\n{"url": "/v1/chat"}', {}, "a.jsonl, line 2: its url is '/v1/chat'; give one of /v1/chat/comp"),
+        (
+            "a.jsonl",
+            b'{"a": ?}',
+            {},
+            "a.jsonl, line 1: it is no request: JSON is malformed: invalid character (byte 7)",
+        ),
+        (
+            "a.csv",
+            b"a,b\n1,2\n",
+            {"prompt": "Hello"},
+            "--prompt: it has no placeholder, so that all prompts would be the",
+        ),
         ("a.csv", b"a,b\n1,2\n", {}, "--prompt: say what to ask of each row, with {column} for a value of it; there"),
         ("a.csv", b"a,b\n1,2\n", {"prompt": "{c}"}, "--prompt: {c} stands for nothing; there is {a}, {b}."),
         ("a.txt", b"What?\n", {"prompt": "{c}"}, "--prompt: {c} stands for nothing; there is {text}."),
@@ -82,6 +101,20 @@ def test_what_does_not_go_together_is_told_at_once(
     with pytest.raises(SettingsError) as raised:
         given(name, content, **terms)
     assert str(raised.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (b'[\n  {"custom_id": "1"}\n]', "Requests are one object per line, not an array: `jq -c '.[]' a.json` writes"),
+        (b'{\n  "custom_id": "1"\n}', "Each request is an object on a line of its own."),
+        (b"What?", "For plain text, use a name that ends with .txt."),
+    ],
+)
+def test_what_is_no_request_is_told_how_to_become_one(content: bytes, advice: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        given("a.json", content)
+    assert advice in str(raised.value)
 
 
 def test_a_heading_alone_is_nothing_to_ask() -> None:
@@ -98,6 +131,8 @@ def test_what_is_not_there_or_no_file_is_told(tmp_path: Path) -> None:
 
 def test_what_can_be_read_once_only_is_no_input(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"^/dev/null: it is no file"), opened("/dev/null"):
+        pass
+    with pytest.raises(SettingsError, match=r"^-: standard input cannot be read again"), opened("-"):
         pass
 
 

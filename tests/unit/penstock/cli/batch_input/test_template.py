@@ -47,5 +47,5 @@ def test_a_brace_alone_is_told_where_it_is(prompt: str, where: str) -> None:
 
 
 def test_a_prompt_that_is_always_the_same_is_a_mistake() -> None:
-    with pytest.raises(SettingsError, match="it has no placeholder"):
-        Template("Summarise {{text}}")
+    with pytest.raises(SettingsError, match=r"it has no placeholder, .*; there is \{name\}, \{city\}\.$"):
+        Template("Summarise {{text}}").require(["name", "city"])

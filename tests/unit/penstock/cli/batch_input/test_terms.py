@@ -50,8 +50,9 @@ def test_all_that_is_asked_for_is_a_request_that_a_server_takes(tmp_path: Path) 
 
 
 def test_the_options_that_were_given_are_told_as_they_are_typed() -> None:
-    assert Terms().options == []
-    assert Terms(prompt="{text}", max_tokens=1, response_format={}).options == ["--prompt", "--max-tokens", "--schema"]
+    assert Terms().options == {}
+    terms = Terms(prompt="{text}", max_tokens=1, response_format={})
+    assert terms.options == {"--prompt": "{text}", "--max-tokens": 1, "--schema": {}}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,7 @@ def test_the_options_that_were_given_are_told_as_they_are_typed() -> None:
         (b"{", "is not valid JSON: Input data was truncated."),
         (b"[]", "is no JSON Schema: it must be an object."),
         (b"\xff", "is not valid JSON"),
+        (b'{"a": ?}', "is not valid JSON: JSON is malformed: invalid character (byte 7)."),
     ],
 )
 def test_what_is_no_schema_is_said_to_be_none(tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -68,6 +70,14 @@ def test_what_is_no_schema_is_said_to_be_none(tmp_path: Path, content: bytes, se
     with pytest.raises(SettingsError) as raised:
         schema_format(str(file))
     assert f"--schema: {file} {sentence}" in str(raised.value)
+
+
+def test_a_schema_that_no_server_takes_is_told_once_with_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "schema.json"
+    file.write_text('{"$ref": "#/$defs/none"}')
+    with pytest.raises(SettingsError) as raised:
+        schema_format(str(file))
+    assert str(raised.value) == f"--schema: The schema in {file} refers to '#/$defs/none', which is not in it."
 
 
 def test_a_schema_that_is_not_there_is_missed(tmp_path: Path) -> None:

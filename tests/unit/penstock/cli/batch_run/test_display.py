@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from rich.progress import Progress
 
 from penstock.cli.batch_run.display import Bar, Lines, Silence, display
 from penstock.cli.batch_run.meter import Counts
@@ -39,3 +40,21 @@ def test_a_bar_says_what_is_done_and_what_is_left(capsys: pytest.CaptureFixture[
     said = capsys.readouterr().out
     assert "Batch [red]sim-1[/red]" in said
     assert "100/100" in said
+
+
+def test_a_bar_begins_with_what_there_is_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    bar, drawn = Bar(), list[tuple[float, float | None]]()
+    monkeypatch.setattr(Progress, "refresh", lambda self: drawn.extend((t.completed, t.total) for t in self.tasks))
+    with bar:
+        bar.show(Counts(total=5000, completed=0, failed=0, tokens=0))
+    assert set(drawn) == {(0, 5000)}
+
+
+def test_a_bar_whose_server_is_away_says_that_it_waits(capsys: pytest.CaptureFixture[str]) -> None:
+    with Bar() as bar:
+        bar.show(counts(10))
+        bar.wait("No server answers.")
+    said = capsys.readouterr().out
+    assert "No server answers." in said
+    assert "waiting" in said
+    assert "lines/s" not in said

@@ -49,6 +49,7 @@ def test_a_run_finds_its_stack_again_from_any_folder(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     own, builtin = (LocalHost(config, tmp_path) for config in (Path("config.yaml"), configuration("simulated")))
 
-    assert own.name == f"a stack of its own ({tmp_path}/config.yaml)"
-    assert builtin.name == "a stack of its own (simulated)"
+    assert own.options == ["--local", "--config", f"{tmp_path}/config.yaml"]
+    assert builtin.options == ["--local", "--config", "simulated"]
+    assert LocalHost(configuration("demo"), tmp_path).options == ["--local"]
     assert own.models() == builtin.models() == ["sim"]

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from penstock.batches.batch import BatchStatus
+from penstock.batches.batch import MOST_FAULTS, BatchStatus
 from penstock.cli.batch_run.meter import Counts
-from penstock.cli.batch_run.outcome import counts_of, failure, has_results, unanswered
+from penstock.cli.batch_run.outcome import counts_of, failure, has_results, shortfall, unanswered
 
 
 def batch(status: BatchStatus, total: int = 10, completed: int = 7, failed: int = 2, **fields: Any) -> dict[str, Any]:
@@ -49,6 +49,27 @@ def test_each_mistake_is_told_with_its_line() -> None:
         "  line 3: invalid_json: It is no JSON.\n"
         "  too_many_lines: It has too many lines."
     )
+
+
+def test_where_there_may_be_more_mistakes_than_are_told_it_is_said() -> None:
+    fault = {"code": "invalid_json", "message": "It is no JSON.", "param": None, "line": 3}
+    errors = {"object": "list", "data": [fault] * MOST_FAULTS}
+    first, *others = failure(batch(BatchStatus.FAILED, errors=errors), "in.jsonl").splitlines()
+    assert first == "in.jsonl has mistakes, and nothing was run; the first 100 of them:"
+    assert len(others) == MOST_FAULTS
+
+
+@pytest.mark.parametrize(
+    ("status", "unanswered", "sentence"),
+    [
+        ("completed", 1, "1 request has no answer: out says why."),
+        ("completed", 2, "2 requests have no answer: out says why."),
+        ("cancelled", 2, "Batch b was cancelled; 2 requests have no answer: out says why."),
+        ("expired", 2, "Batch b was not done in its completion window; 2 requests have no answer: out says why."),
+    ],
+)
+def test_why_answers_are_missing(status: str, unanswered: int, sentence: str) -> None:
+    assert shortfall("b", status, unanswered, "out") == sentence
 
 
 def test_a_batch_that_never_began_is_told_as_it_is() -> None:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import pytest
 
-from penstock.cli.batch_run.results import Download, IncompleteError, Requests, write
+from penstock.cli.batch_run.results import Download, IncompleteError, Requests, sort, write
 
 
 def names(folder: Path) -> list[str]:
@@ -59,6 +59,18 @@ def test_an_output_that_is_not_whole_does_not_appear(tmp_path: Path, ids: list[s
         write(tmp_path / "results.jsonl", files(ids), asked("ab"))
     assert str(raised.value) == sentence
     assert names(tmp_path) == []
+
+
+def test_an_output_that_is_there_can_be_put_in_order(tmp_path: Path) -> None:
+    output = tmp_path / "results.jsonl"
+    write(output, files(["b", "c"], ["a"]), asked("abc"))
+    sort(output, lambda: iter("abc"))
+    assert output.read_bytes() == line("a") + line("b") + line("c")
+
+    with pytest.raises(IncompleteError):
+        sort(output, lambda: iter("abcd"))
+    assert output.read_bytes() == line("a") + line("b") + line("c")
+    assert names(tmp_path) == ["results.jsonl"]
 
 
 def test_a_line_that_is_none_is_not_passed_on(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import fcntl
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,9 +10,12 @@ import pytest
 from penstock.cli.batch_run.state import Place, RunBusyError, RunState, Step, first_step, locked
 from penstock.errors import SettingsError
 
-BEGUN = RunState(digest="d", server="http://a", token="t")
+HERE = ["--local"]
+THERE = ["--url", "http://a"]
+BEGUN = RunState(input="d", options={"--prompt": "Greet {name}.", "--max-tokens": 8}, host=THERE, token="t")
+SUBMITTED = msgspec.structs.replace(BEGUN, file="f", batch="b")
 DONE = msgspec.structs.replace(BEGUN, file="f", batch="b", is_done=True)
-WANTED = RunState(digest="d", server="http://a", token="another")
+WANTED = msgspec.structs.replace(BEGUN, token="another")
 
 
 def names(folder: Path) -> list[str]:
@@ -19,7 +23,7 @@ def names(folder: Path) -> list[str]:
 
 
 def place(*, has_output: bool = False) -> Place:
-    return Place(output=Path("out"), state=Path("out.state.json"), has_output=has_output)
+    return Place(output=Path("out"), state=Path("out.state.json"), has_output=has_output, folder=Path("out.penstock"))
 
 
 @pytest.mark.parametrize(
@@ -43,21 +47,49 @@ def test_a_file_that_is_no_output_of_this_run_is_left_alone() -> None:
         first_step(None, WANTED, place=place(has_output=True), is_kept=True)
 
 
-@pytest.mark.parametrize(("has_output", "files"), [(False, "out.state.json"), (True, "out.state.json and out")])
-def test_another_input_is_told_what_to_delete(*, has_output: bool, files: str) -> None:
-    other = msgspec.structs.replace(WANTED, digest="e")
+@pytest.mark.parametrize(
+    ("fields", "difference"),
+    [
+        ({"input": "e"}, "with another input"),
+        ({"host": HERE}, "with --url http://a (now --local)"),
+        ({"options": {**BEGUN.options, "--max-tokens": 4}}, "with --max-tokens 8 (now 4)"),
+        ({"options": {"--prompt": "Greet {name}."}}, "with --max-tokens 8 (now without it)"),
+        ({"options": {**BEGUN.options, "--system": "Be brief."}}, "without --system"),
+        ({"options": {**BEGUN.options, "--prompt": "Greet {name}. " * 9}}, "with another --prompt"),
+        (
+            {"input": "e", "host": HERE, "options": {"--max-tokens": 8}},
+            'with --url http://a (now --local), with another input, with --prompt "Greet {name}." (now without it)',
+        ),
+    ],
+)
+def test_another_command_is_told_what_differs(fields: dict[str, Any], difference: str) -> None:
+    other = msgspec.structs.replace(WANTED, **fields)
     with pytest.raises(SettingsError) as raised:
-        first_step(BEGUN, other, place=place(has_output=has_output), is_kept=True)
+        first_step(BEGUN, other, place=place(), is_kept=True)
     assert str(raised.value) == (
-        "--output: out belongs to a run with another input or other options (out.state.json). Give those again, name "
-        f"another file, or delete {files} to begin anew."
+        f"--output: out belongs to a run {difference} (out.state.json). Repeat that command to go on, or name another "
+        "file. To begin anew, delete out.state.json."
     )
 
 
-def test_a_run_does_not_move_to_another_server() -> None:
-    other = msgspec.structs.replace(WANTED, server="http://b")
-    with pytest.raises(SettingsError, match=r"was begun on http://a, and now it is http://b\. Go on there, or delete"):
-        first_step(BEGUN, other, place=place(), is_kept=True)
+@pytest.mark.parametrize(
+    ("former", "has_output", "advice"),
+    [
+        (BEGUN, False, "delete out.state.json."),
+        (SUBMITTED, False, "run `penstock batch cancel b --url http://a` and delete out.state.json."),
+        (SUBMITTED, True, "run `penstock batch cancel b --url http://a` and delete out.state.json and out."),
+        (DONE, True, "delete out.state.json and out."),
+        (msgspec.structs.replace(SUBMITTED, host=HERE), False, "delete out.state.json and out.penstock."),
+        (msgspec.structs.replace(DONE, host=HERE), True, "delete out.state.json and out."),
+    ],
+)
+def test_who_begins_anew_is_told_all_that_is_left_of_the_former_run(
+    *, former: RunState, has_output: bool, advice: str
+) -> None:
+    other = msgspec.structs.replace(former, input="e")
+    with pytest.raises(SettingsError) as raised:
+        first_step(former, other, place=place(has_output=has_output), is_kept=True)
+    assert str(raised.value).endswith(f"To begin anew, {advice}")
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
@@ -113,7 +145,9 @@ def test_a_run_that_is_forgotten_leaves_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("content", [b"{", b'{"digest": "d"}', b'{"digest": "d", "server": "", "token": "", "new": 1}'])
+@pytest.mark.parametrize(
+    "content", [b"{", b'{"input": "d"}', b'{"input": "d", "options": {}, "host": [], "token": "", "new": 1}']
+)
 def test_a_state_of_another_kind_is_not_guessed_at(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state").write_bytes(content)
     with locked(tmp_path / "state") as file, pytest.raises(SettingsError, match="delete it to begin anew"):

@@ -11,7 +11,7 @@ from penstock.cli.batch_run.state import RunState, StateFile, locked
 from penstock.cli.remote.failures import ConnectionLostError
 from penstock.cli.remote.patience import Patience
 
-NEW = RunState(digest="d", server="s", token="key")
+NEW = RunState(input="d", options={}, host=["--url", "http://a"], token="key")
 
 
 class DiedError(BaseException):

@@ -49,6 +49,21 @@ def test_after_a_minute_of_failures_the_error_is_told(clock: Clock) -> None:
     assert GIVE_UP_S <= sum(clock.slept_s) < GIVE_UP_S + 5
 
 
+def test_who_watches_is_told_once_of_what_is_not_over_at_once_and_of_its_end(clock: Clock) -> None:
+    waiting, told = patience(clock), list[ServerError | None]()
+    waiting.watch = told.append
+    error = ServerAwayError("away")
+    waiting.wait(error)
+    waiting.heard()
+    assert told == []
+
+    for _ in range(10):
+        waiting.wait(error)
+    waiting.heard()
+    waiting.heard()
+    assert told == [error, None]
+
+
 def test_whatever_comes_from_the_server_begins_the_minute_anew(clock: Clock) -> None:
     waiting = patience(clock)
     for _ in range(100):
