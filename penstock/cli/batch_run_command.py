@@ -106,11 +106,14 @@ def run(
 
     Ctrl-C, and run again, goes on where it was.
     """
+    from penstock.batches.completion_window import WINDOWS
     from penstock.cli.batch_input import terms
     from penstock.cli.batch_run.run import run as work
-    from penstock.cli.batch_run.wanted import Wanted, require_window
+    from penstock.cli.batch_run.wanted import Wanted
+    from penstock.cli.misuse import require_one_of
 
-    require_window(completion_window)
+    if completion_window is not None:
+        require_one_of("--completion-window", completion_window, WINDOWS)
     asked = terms.Terms(
         prompt=terms.require_text("--prompt", prompt),
         model=terms.require_text("--model", model),

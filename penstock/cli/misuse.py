@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from penstock.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _NO_NUMBER = {
     "int_parsing": "is no whole number",
@@ -17,6 +22,12 @@ def wrong_value(error: Exception) -> str:
     names = getattr(getattr(error, "param", None), "opts", ())
     why = _why(found[0]) if found else ""
     return f"{names[-1]}: {found[0]['input']!r} {why}." if names and why else ""
+
+
+def require_one_of(name: str, value: str, known: Collection[str]) -> None:
+    """Raise SettingsError for a value that is none of those that there are."""
+    if value not in known:
+        raise SettingsError(f"{name}: {value!r} is none of {', '.join(known)}.")
 
 
 def _why(fault: dict[str, Any]) -> str:

@@ -174,7 +174,7 @@ def test_what_a_server_refuses_leaves_nothing_behind(server: Up, tmp_path: Path)
     [
         (["--prompt", "{txt}"], "--prompt: {txt} stands for nothing; there is {text}."),
         (["--model", "demo"], "--model: the model 'demo' is not served; there is sim."),
-        (["--completion-window", "2h"], "--completion-window: '2h' is none; give one of 7d, 24h, 4h, 1h."),
+        (["--completion-window", "2h"], "--completion-window: '2h' is none of 7d, 24h, 4h, 1h."),
         (["--config", "demo"], "--config: it is for --local"),
         (["--local", "--url", "http://a"], "--local: it starts a server of its own"),
         (["--schema", "/none"], "--schema: /none: No such file or directory."),

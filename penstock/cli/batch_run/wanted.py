@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from penstock.batches.completion_window import WINDOWS
 from penstock.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -40,12 +39,6 @@ class Wanted(Struct, frozen=True, kw_only=True):
         """What requests and their batch follow, by the options as they are typed."""
         window = {} if self.window is None else {"--completion-window": self.window}
         return {**self.terms.options, **window}
-
-
-def require_window(window: str | None) -> None:
-    """Raise SettingsError for a completion window that there is not."""
-    if window is not None and window not in WINDOWS:
-        raise SettingsError(f"--completion-window: {window!r} is none; give one of {', '.join(WINDOWS)}.")
 
 
 def require_output(output: Path, given: str) -> None:

@@ -51,7 +51,7 @@ def leaving(following: Following, url: str) -> str:
     go_on, cancel = (
         shlex.join(["penstock", "jobs", *words, *where]) for words in (["events", job, *after], ["cancel", job])
     )
-    return f"Job {job} goes on.\nIts answer from here: {go_on}\nIts end: {cancel}"
+    return f"Job {job} goes on.\nIts answer from here: {go_on}\nTo cancel it: {cancel}"
 
 
 class _Line:

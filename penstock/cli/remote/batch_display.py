@@ -6,7 +6,7 @@ import itertools
 import json
 import shlex
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from penstock.batches.batch import BatchStatus
 from penstock.batches.completion_window import WINDOWS
 from penstock.cli import table
 from penstock.cli.columns import Column, Kind
+from penstock.cli.misuse import require_one_of
 from penstock.cli.options import EXIT_FAILED, EXIT_OK
 from penstock.cli.printable import printable, printable_json
 from penstock.cli.remote import batches
@@ -121,13 +122,13 @@ def checked_endpoint(path: Path, wanted: Wanted) -> str:
     # To import it takes longer than what else most commands need.
     from penstock.request.job_request import ENDPOINTS
 
-    _require_one_of("--completion-window", wanted.window, WINDOWS)
+    require_one_of("--completion-window", wanted.window, WINDOWS)
     if wanted.endpoint is not None:
-        _require_one_of("--endpoint", wanted.endpoint, ENDPOINTS)
+        require_one_of("--endpoint", wanted.endpoint, ENDPOINTS)
         _first_line(path)
         return wanted.endpoint
     endpoint = first_endpoint(path)
-    _require_one_of(f"{path}: the url of the first line", endpoint, ENDPOINTS)
+    require_one_of(f"{path}: the url of the first line", endpoint, ENDPOINTS)
     return endpoint
 
 
@@ -155,11 +156,6 @@ def _first_line(path: Path) -> bytes:
     if not first and len(beginning) < _BEGINNING_BYTES:
         raise SettingsError(f"{path} is empty: a batch needs a request at least.")
     return first
-
-
-def _require_one_of(name: str, value: str, known: Collection[str]) -> None:
-    if value not in known:
-        raise SettingsError(f"{name}: {value!r} is none of {', '.join(known)}.")
 
 
 _FORM = '{"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": {…}}.'
@@ -219,7 +215,7 @@ def _leaving(batch_id: str, url: str) -> Iterator[None]:
             shlex.join(["penstock", "batch", word, printable(batch_id), *url_words(url)])
             for word in ("status", "cancel")
         )
-        told = f"Batch {printable(batch_id)} goes on.\nHow it stands: {look}\nIts end: {end}"
+        told = f"Batch {printable(batch_id)} goes on.\nHow it stands: {look}\nTo cancel it: {end}"
         print(f"penstock: {told}", file=sys.stderr)
         raise
 

@@ -13,10 +13,9 @@ from penstock.batches.batch import BatchStatus
 from penstock.cli.batch_input.terms import Terms
 from penstock.cli.batch_run import run as running
 from penstock.cli.batch_run.run import RunFailedError, run
-from penstock.cli.batch_run.wanted import Wanted, require_window
+from penstock.cli.batch_run.wanted import Wanted
 from penstock.cli.remote.failures import ServerAwayError, ServerError
 from penstock.cli.remote.patience import Patience
-from penstock.errors import SettingsError
 
 URL = "http://a"
 ID = "batch_sim-1"
@@ -155,10 +154,3 @@ def test_a_folder_that_is_gone_is_told_with_the_way_to_the_results(wanted: Wante
         f"--output: {wanted.output}: No such file or directory. The results of batch {ID}: penstock batch download "
         f"{ID} --url {URL}"
     )
-
-
-def test_a_window_that_there_is_not_is_told_with_those_that_there_are() -> None:
-    require_window(None)
-    require_window("4h")
-    with pytest.raises(SettingsError, match=r"^--completion-window: '2h' is none; give one of 7d, 24h, 4h, 1h\.$"):
-        require_window("2h")

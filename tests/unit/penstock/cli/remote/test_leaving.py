@@ -19,7 +19,7 @@ def test_who_leaves_is_told_how_to_go_on_and_how_to_cancel(monkeypatch: pytest.M
     assert leaving(following("17"), URL).splitlines() == [
         "Job sim-1 goes on.",
         "Its answer from here: penstock jobs events sim-1 --after 17",
-        "Its end: penstock jobs cancel sim-1",
+        "To cancel it: penstock jobs cancel sim-1",
     ]
 
 
