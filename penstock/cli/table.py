@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from penstock.cli.columns import GAP, Column, Kind, layout
@@ -86,6 +86,11 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(color_system=None if os.environ.get("NO_COLOR") else "auto")
+
+
+def moment(unix_s: float) -> datetime:
+    """A time that the API tells, as lists take it."""
+    return datetime.fromtimestamp(unix_s, UTC)
 
 
 def _local(time: datetime) -> str:

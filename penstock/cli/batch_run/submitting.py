@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import quote
 
 import msgspec
 
 from penstock.cli.remote import batches
 from penstock.cli.remote.failures import ServerError
+from penstock.cli.remote.server import file_path
 
 if TYPE_CHECKING:
     from penstock.cli.batch_run.host import Host
@@ -22,7 +22,7 @@ _EXPIRES_S = 24 * 3600
 def withdraw(host: Host, file: str) -> None:
     """Delete an upload that nothing comes of; what cannot be deleted expires."""
     with contextlib.suppress(ServerError):
-        host.server.ask("DELETE", f"/v1/files/{quote(file, safe='')}")
+        host.server.ask("DELETE", file_path(file))
 
 
 def submit(

@@ -8,7 +8,6 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +169,7 @@ def row(batch: Mapping[str, Any]) -> tuple[table.Value, ...]:
         batch["status"],
         batch["model"] or "",
         f"{counts['completed']}/{counts['total']}" if counts["total"] else "",
-        _when(batch["created_at"]),
+        table.moment(batch["created_at"]),
         ", ".join(f"{name}={value}" for name, value in (batch["metadata"] or {}).items()),
     )
 
@@ -182,8 +181,8 @@ def facts(batch: Mapping[str, Any]) -> Iterator[tuple[str, table.Value]]:
     yield "Requests", requests_of(batch)
     yield "Model", batch["model"] or ""
     yield "Endpoint", batch["endpoint"]
-    yield "Submitted", _when(batch["created_at"])
-    yield "Expires", _when(batch["expires_at"])
+    yield "Submitted", table.moment(batch["created_at"])
+    yield "Expires", table.moment(batch["expires_at"])
     usage = batch["usage"]
     yield "Tokens", f"{usage['input_tokens']} in, {usage['output_tokens']} out" if usage["input_tokens"] else ""
     yield "Ignored", ", ".join(batch["ignored"])
@@ -218,7 +217,3 @@ def _leaving(batch_id: str, url: str) -> Iterator[None]:
         told = f"Batch {printable(batch_id)} goes on.\nHow it stands: {look}\nTo cancel it: {end}"
         print(f"penstock: {told}", file=sys.stderr)
         raise
-
-
-def _when(unix_s: int) -> datetime:
-    return datetime.fromtimestamp(unix_s, UTC)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from penstock.batches.batch import BatchStatus
 from penstock.cli.remote.failures import ServerError
 from penstock.cli.remote.multipart import Watch, form
-from penstock.cli.remote.server import parts_of
+from penstock.cli.remote.server import file_path, parts_of
 from penstock.errors import PenstockError, SettingsError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def download(server: Server, file_id: str, patience: Patience, start: int = 0) -
     while True:
         try:
             headers = {"range": f"bytes={at}-"} if at else {}
-            with server.opened("GET", f"{_FILES}/{quote(file_id, safe='')}/content", headers=headers) as response:
+            with server.opened("GET", f"{file_path(file_id)}/content", headers=headers) as response:
                 # Who answers a part's request with the whole is somewhere between.
                 unwanted = 0 if response.status == _PARTIAL else at
                 for part in parts_of(response):

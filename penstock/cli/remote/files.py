@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from penstock.cli import table
 from penstock.cli.columns import Column, Kind
@@ -18,7 +16,7 @@ from penstock.cli.remote.failures import ConnectionLostError, RefusedError
 from penstock.cli.remote.kept_file import written
 from penstock.cli.remote.patience import Patience
 from penstock.cli.remote.progress import Progress
-from penstock.cli.remote.server import Server
+from penstock.cli.remote.server import Server, file_path
 
 _PATH = "/v1/files"
 #: As many as the server gives at once.
@@ -71,14 +69,14 @@ def row(file: Mapping[str, Any]) -> tuple[table.Value, ...]:
 
 def show_one(url: str, file: str) -> int:
     """All that is told of a file."""
-    print(printable_json(Server.named(url).get(_one(file)), indent=2))
+    print(printable_json(Server.named(url).get(file_path(file)), indent=2))
     return EXIT_OK
 
 
 def download(url: str, file: str, to: Path | None) -> int:
     """Put it where it is wanted. Raises SettingsError for a place that takes none."""
     server, reached = Server.named(url), 0
-    size: int = server.get(_one(file))["bytes"]
+    size: int = server.get(file_path(file))["bytes"]
     with written(to) as write, Progress(file) as progress:
         for part in batches.download(server, file, Patience(is_known=True)):
             write(part)
@@ -95,7 +93,7 @@ def delete(url: str, files: Sequence[str], *, as_json: bool) -> int:
     for file in files:
         told: Any
         try:
-            told, shown = server.ask("DELETE", _one(file)), "deleted"
+            told, shown = server.ask("DELETE", file_path(file)), "deleted"
         except RefusedError as error:
             status = EXIT_FAILED
             told, shown = {"id": file, "error": {"message": str(error)}}, str(error)
@@ -106,9 +104,5 @@ def delete(url: str, files: Sequence[str], *, as_json: bool) -> int:
     return status
 
 
-def _one(file: str) -> str:
-    return f"{_PATH}/{quote(file, safe='')}"
-
-
 def _when(unix_s: int | None) -> table.Value:
-    return "never" if unix_s is None else datetime.fromtimestamp(unix_s, UTC)
+    return "never" if unix_s is None else table.moment(unix_s)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
@@ -123,7 +122,7 @@ def row(job: Mapping[str, Any]) -> tuple[table.Value, ...]:
         job["state"],
         job["class"],
         job["model"],
-        datetime.fromtimestamp(job["created_at"], UTC),
+        table.moment(job["created_at"]),
         "" if took_ms is None else f"{took_ms / 1000:.1f} s",
         ", ".join(f"{name}={value}" for name, value in job["metadata"].items()),
     )

@@ -181,6 +181,11 @@ def job_path(job_id: str) -> str:
     return f"/v1/jobs/{quote(job_id, safe='')}"
 
 
+def file_path(file_id: str) -> str:
+    """Where a file is."""
+    return f"/v1/files/{quote(file_id, safe='')}"
+
+
 def parts_of(response: BaseHTTPResponse) -> Iterator[bytes]:
     """The content as it comes."""
     while part := response.read1(_CHUNK_BYTES):

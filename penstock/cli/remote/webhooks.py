@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -90,7 +89,7 @@ def deliveries(url: str, wanted: Mapping[str, str | None], limit: int, *, as_jso
 
     found = list(itertools.islice(Server.named(url).pages(f"{_PATH}/deliveries", query), limit))
     rows = [
-        [one["id"], _when(one["created_at"]), one["type"], one["state"], str(one["attempt_count"]), _last(one)]
+        [one["id"], table.moment(one["created_at"]), one["type"], one["state"], str(one["attempt_count"]), _last(one)]
         for one in found
     ]
     return _show(DELIVERY_COLUMNS, rows, found, as_json=as_json)
@@ -128,7 +127,3 @@ def _last(delivery: Mapping[str, Any]) -> str:
     last = delivery["attempts"][-1]
     words = [last["outcome"], str(last["status"] or ""), last["error"] or ""]
     return " ".join(word for word in words if word)
-
-
-def _when(unix_s: int) -> datetime:
-    return datetime.fromtimestamp(unix_s, UTC)
