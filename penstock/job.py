@@ -13,6 +13,7 @@ from msgspec import Struct
 from penstock.frames import Generated, Result, decode_generated, decode_result
 from penstock.job_class import JobClass
 from penstock.request import Api
+from penstock.state_list import sources_of, state_list
 
 
 class State(enum.StrEnum):
@@ -52,7 +53,7 @@ RESPONSE = "response"
 RESPONSE_PREFIX = "resp_"
 
 #: The states that are no end, as the scripts take them.
-LIVING = "," + "".join(f"{state}," for state in State if not state.terminal)
+LIVING = state_list(state for state in State if not state.terminal)
 
 #: Ends that a request with the job's Idempotency-Key may have replaced, where the failure is one that a retry can mend:
 #: the record makes room for a new run, which is a new job under the same id.
@@ -79,7 +80,7 @@ def first_fence(run: int) -> int:
 
 def sources(target: State) -> str:
     """The states that may become `target`, as the scripts take them: `,queued,assigned,`."""
-    return "," + "".join(f"{state}," for state, targets in TRANSITIONS.items() if target in targets)
+    return sources_of(target, TRANSITIONS)
 
 
 #: The lane of jobs that lost their worker or were handed back: they have waited already, so they go first.

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from penstock.state_list import sources_of
+
 
 class BatchStatus(enum.StrEnum):
     """Where a batch is in its life, in OpenAI's words."""
@@ -46,7 +48,7 @@ TRANSITIONS: Mapping[BatchStatus, frozenset[BatchStatus]] = {
 
 def batch_sources(target: BatchStatus) -> str:
     """The statuses that may become `target`, as the scripts take them: `,validating,in_progress,`."""
-    return "," + "".join(f"{status}," for status, targets in TRANSITIONS.items() if target in targets)
+    return sources_of(target, TRANSITIONS)
 
 
 PREFIX = "batch_"
