@@ -110,6 +110,8 @@ def test_an_engine_that_does_not_start_is_seen_everywhere_and_tried_again(broken
     assert pauses[:3] == sorted(set(pauses[:3]))
     assert eventually(lambda: start_failures(broken) >= 3, within_s=30)
     assert 'penstock_workers{pool="broken",state="ready"} 0.0' in "".join(figures(broken, "scheduler"))
+    # Readiness is asked of Redis; what refuses a request is what the ingress saw when it last looked at the pool.
+    assert eventually(lambda: "told not to start" in failing_as_watched(broken, "broken"), within_s=30)
 
     with connected(broken.url) as client:
         answer = client.chat.completions.create(model="sim", messages=says("unharmed"), max_tokens=4)
@@ -133,6 +135,12 @@ def test_requests_for_an_engine_that_does_not_start_wait_where_the_settings_say_
 
     assert (error.status_code, error.code) == (503, "server_is_overloaded")
     assert took_s > QUEUE_TIMEOUT_S - 0.1
+
+
+def failing_as_watched(up: Up, pool: str) -> str:
+    """Why the ingress takes the pool to fail; "" where it does not."""
+    pools: list[dict[str, str]] = httpx.get(f"{up.url}/v1/pools").json()["data"]
+    return next(one["failing"] for one in pools if one["id"] == pool)
 
 
 def unserved(client: OpenAI, model: str, *, stream: bool) -> tuple[openai.APIStatusError, float]:
