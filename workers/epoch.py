@@ -70,7 +70,7 @@ class Epoch:
             on_fenced=self.fenced.set,
         )
         self._vitals = vitals
-        checking = Checking(self._say)
+        checking = Checking(self._say, settings.max_losses)
         vitals.checking = checking.jobs
         self.executor = Executor(engine, self._emitter, place.pool, instance, checking)
         self._inbox = Inbox(place.broker, place.pool, instance, self.executor, self.fenced.set)

@@ -169,15 +169,15 @@ class Executor:
         self.idle.clear()
 
     async def _take_up(self, run: Run, claimed: Claimed) -> None:
-        if is_quick(claimed):
+        if is_quick(claimed) and not self._checking.suspects(claimed):
             await self._start(run, claimed)
         else:
-            self._checking.add(run, self._spawn(self._start(run, claimed)))
+            self._checking.add(run, claimed, self._spawn(self._start(run, claimed)))
 
     async def _start(self, run: Run, claimed: Claimed) -> None:
         try:
             try:
-                await self._checking.announce(run)
+                await self._checking.begin(run)
                 planned = await plan(claimed, run.id, self._engine, dict(run.span.headers))
             finally:
                 self._checking.planned(run)

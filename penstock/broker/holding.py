@@ -53,6 +53,8 @@ class Claimed(Struct, frozen=True, kw_only=True):
     trace: str
     job_class: JobClass
     created_ms: int
+    #: Workers that it has lost so far.
+    losses: int
     started_ms: int
 
 
@@ -101,7 +103,7 @@ def _claimed(held: Sequence[Held], replies: list[list[bytes]]) -> list[Claimed |
 def _claim(held: Held, reply: list[bytes]) -> Claimed | str:
     if len(reply) == 1:
         return reply[0].decode()
-    verdict, api, body, engine_written, prefix, listeners, trace, job_class, created, started = reply
+    verdict, api, body, engine_written, prefix, listeners, trace, job_class, created, losses, started = reply
     return Claimed(
         held=held,
         cancel=verdict == b"cancel",
@@ -113,6 +115,7 @@ def _claim(held: Held, reply: list[bytes]) -> Claimed | str:
         trace=trace.decode(),
         job_class=JobClass(job_class.decode()),
         created_ms=int(created),
+        losses=int(losses),
         started_ms=int(started),
     )
 

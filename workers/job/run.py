@@ -47,6 +47,7 @@ class Run:
         "id",
         "is_closing",
         "job",
+        "on_first_token",
         "pieces",
         "prompt_tokens",
         "response",
@@ -85,6 +86,7 @@ class Run:
         self.cached_tokens = 0
         self.started_s = time.monotonic()
         self.ttft_ms: int | None = None
+        self.on_first_token: Callable[[], None] | None = None
         self.span = Span({})
         self._listeners = [listener for listener in claimed.listeners.split(",") if listener]
         self._sort_listeners()
@@ -123,6 +125,8 @@ class Run:
             self.ttft_ms = round((time.monotonic() - self.started_s) * 1000)
             self.cached_tokens = output.cached_tokens
             self._shorten()
+            if self.on_first_token is not None:
+                self.on_first_token()
         offset = len(self.tokens)
         self.tokens += tokens
         self.pieces += pieces

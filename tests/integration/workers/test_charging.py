@@ -49,6 +49,30 @@ async def test_a_job_that_ends_its_workers_takes_no_neighbour_along(
     assert (await pool.read(culprit)).losses == MAX_LOSSES
 
 
+@pytest.mark.parametrize("kind", ["crash", "hang"])
+async def test_a_short_job_that_ends_its_workers_takes_none_of_those_along_that_begin_beside_it(
+    redis_url: str, tmp_path: Path, broker: OpenBroker, ear: Ear, kind: str
+) -> None:
+    pool = Pool(broker)
+    # Short requests are not looked at one by one: all of them are charged, until one loss more gives them up.
+    bodies = [body(f"innocent {number}", max_tokens=30) for number in range(6)]
+    async with scheduling(pool.broker, settings=pool_settings(max_losses=MAX_LOSSES + 1)):
+        innocents = [await pool.queued(body=one, listeners=ear.stream) for one in bodies[:3]]
+        culprit = await pool.queued(body=body(f"#sim:{kind}_at=1", max_tokens=30))
+        innocents += [await pool.queued(body=one, listeners=ear.stream) for one in bodies[3:]]
+        host = HostProcess(redis_url, tmp_path, options={**OPTIONS, "prefill_ms_base": 20.0}, engine_stall_s=0.5)
+        try:
+            assert (await ended(pool, culprit)).state is State.DEAD_LETTERED
+            for one in innocents:
+                await ear.end(one)
+        finally:
+            host.close()
+    heard = ["".join(ear.heard(one).pieces) for one in innocents]
+    assert heard == [text_of(one, SimulatedSettings(**OPTIONS)) for one in bodies]
+    assert (await pool.read(culprit)).losses == MAX_LOSSES + 1
+    assert max([(await pool.read(one)).losses for one in innocents]) == MAX_LOSSES
+
+
 class SlowToCheck(SimulatedEngine):
     """Takes for ever to see whether a form can be enforced."""
 

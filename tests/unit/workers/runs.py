@@ -23,6 +23,7 @@ def claimed(job: str = "sim-1", **changes: Any) -> Claimed:
         "trace": "",
         "job_class": JobClass.STANDARD,
         "created_ms": 1_000,
+        "losses": 0,
         "started_ms": 2_000,
     }
     return Claimed(**{**fields, **changes})
