@@ -49,12 +49,14 @@ class BatchRows:
     def _row(self, batch: Mapping[str, Any]) -> tuple[str, ...]:
         counts = Counts.of(batch)
         pace = self._meters[batch["id"]].add(self._now(), counts)
+        # One that is being cancelled ends at another pace.
+        left_s = pace.left_s if batch["status"] == BatchStatus.IN_PROGRESS else None
         return (
             batch["id"],
             batch["status"],
             f"{counts.done}/{counts.total}",
             str(counts.failed),
             "" if pace.lines_per_s is None else f"{pace.lines_per_s:.1f}",
-            "" if pace.left_s is None else duration(pace.left_s),
+            "" if left_s is None else duration(left_s),
             batch["model"] or "",
         )
