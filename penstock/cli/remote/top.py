@@ -27,8 +27,8 @@ def show(url: str, *, once: bool, as_json: bool) -> int:
     """One snapshot, or a screen that goes on until Ctrl-C where a person looks at it."""
     server = Server.named(url)
     if as_json:
-        for pool in _pools(server):
-            print(printable_json(pool))
+        for one in (*_pools(server), *open_batches(server)):
+            print(printable_json(one))
     elif once or not sys.stdout.isatty():
         _print(_pools(server), BatchRows().rows(open_batches(server)))
     else:

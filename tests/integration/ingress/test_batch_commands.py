@@ -50,11 +50,13 @@ async def test_top_shows_the_batches_that_have_not_ended(ingress: Serving, broke
     await become(broker, done, *DONE)
     await become(broker, running, BatchStatus.IN_PROGRESS, total=7)
     rows = (await run(ingress.port, "top", "--once")).out.splitlines()
+    listed = (await run(ingress.port, "top", "--json")).json
     await broker.run(batches.change(POOL, running, "", BatchStatus.CANCELLING))
     later = (await run(ingress.port, "top", "--once")).out.splitlines()
 
     assert [row.split() for row in rows[-2:]] == [[], [running, "in_progress", "0/7", "0"]]
     assert later[-1].split()[:2] == [running, "cancelling"]
+    assert [(one["object"], one["id"]) for one in listed] == [("pool", POOL), ("batch", running)]
 
 
 async def opened(broker: OpenBroker) -> list[Batch]:
