@@ -31,7 +31,7 @@ _MOST = 64
 #: How often a batch that nobody works on is looked for without a wake-up, and the lease renewed within its length.
 _EVERY_S = 0.5
 _RENEWALS_PER_TTL = 3
-#: What batches wait at most that are created thick and fast: a look asks for all that are open.
+#: Between two looks at least, however fast batches are created: each look asks for all that are open.
 _GAP_S = 0.05
 #: How long steps may go on when the process is told to stop.
 _GRACE_S = 2.0
@@ -72,7 +72,7 @@ class BatchOwner:
         await repeat(self._stopping, self._next, Trouble(self._broker, self._pool, Duty.BATCHES), pause_s=_GAP_S)
         await self._wake_up.close()
         await self._end_runs()
-        # Where Redis is away they are let go of by time.
+        # Where Redis is away, their leases run out.
         with suppress(BrokerUnavailableError):
             await self._broker.run_each(self._renewals(0))
 

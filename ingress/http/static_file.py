@@ -1,4 +1,4 @@
-"""Files that come with the ingress, as responses: packed for who takes them so, and not sent again to who has them."""
+"""Files that come with the ingress, as responses: compressed where a client takes gzip, a 304 where it has the file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _NOT_MODIFIED = 304
 _ETAG_CHARACTERS = 32
-#: The end of a name whose file lies packed in its folder.
+#: The end of a file's name in its folder where it is stored compressed.
 _PACKED = ".gz"
 _TEXT = "text/plain; charset=utf-8"
 #: By the end of a name.
@@ -38,11 +38,11 @@ _TYPES = {
 
 
 class _Sent(Struct, frozen=True):
-    """A file as it is sent, packed with gzip or not."""
+    """A file as it is sent, compressed with gzip or not."""
 
     content: bytes
     is_packed: bool
-    #: Another one as soon as a byte is another, so that the two forms of a file have two of them (RFC 9110, 8.8.3.3).
+    #: Strong: it changes with any byte, so that the two forms of a file have different ones (RFC 9110, 8.8.3.3).
     etag: str
 
     @classmethod
@@ -56,7 +56,7 @@ class _Sent(Struct, frozen=True):
 
 
 class StaticFile:
-    """One file. Its other form is made when somebody first asks for it, and kept."""
+    """One file. Each form, compressed or plain, is made when a client first asks for it, and kept."""
 
     def __init__(self, stored: bytes, media_type: str, *, is_packed: bool) -> None:
         self.media_type = media_type
@@ -66,11 +66,11 @@ class StaticFile:
         self._sent = dict[bool, _Sent]()
 
     async def response(self, request: Request, headers: Mapping[str, str] | None = None) -> Response:
-        """The file, or a 304 to who has it as it is."""
+        """The file, or a 304 where the client has it already."""
         takes_gzip = accepts_gzip(request.headers.get("accept-encoding", ""))
         sent = self._sent.get(takes_gzip)
         if sent is None:
-            # On a thread: to pack or unpack the largest takes some milliseconds.
+            # On a thread: to compress or expand the largest takes some milliseconds.
             sent = await asyncio.to_thread(self._make, takes_gzip=takes_gzip)
         fields = {
             **Exchange.of(request).headers,
@@ -92,7 +92,7 @@ class StaticFile:
 
     def _packed(self) -> _Sent:
         packed = self._stored if self._is_packed else gzip.compress(self._stored, mtime=0)
-        # A few words become no shorter.
+        # A very short text grows.
         return _Sent.of(packed, is_packed=True) if self._is_packed or len(packed) < len(self._stored) else self._plain()
 
     def _plain(self) -> _Sent:

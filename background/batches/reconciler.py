@@ -1,4 +1,4 @@
-"""Jobs of a batch that nobody tells of: their record was lost, or the ledger's entry of their end was."""
+"""Finds jobs of a batch that would stay open for ever: their record, or the ledger's entry of their end, was lost."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _EVERY_S = 30.0
 _MOST = 500
 
 
-class Strays:
-    """Looks at all open jobs now and then; what is wrong twice in a row is put right."""
+class BatchReconciler:
+    """Looks at all open jobs of a batch now and then, and mends what is wrong twice in a row."""
 
     def __init__(self, work: Work, expansion: Expansion, results: Results) -> None:
         self._work = work
@@ -29,7 +29,7 @@ class Strays:
         self._untold = set[str]()
 
     async def look(self, batch: Batch, cut_short: str, now_ms: int) -> None:
-        """Make lost jobs again, and write the results of those that ended untold.
+        """Make lost jobs again, and write the results of those whose end the ledger did not tell.
 
         Raises DisownedError, BrokerError, StorageError.
         """
