@@ -43,7 +43,7 @@ class BatchReconciler:
         untold = {
             job
             for job, one in zip(jobs, found, strict=True)
-            # What cannot be read ends no more, and tells nobody.
+            # A job whose record cannot be read never ends, and nobody is told of it.
             if isinstance(one, Exception) or (one is not None and one.state.terminal)
         }
         lost_for_sure, self._lost = lost & self._lost, lost
@@ -52,7 +52,7 @@ class BatchReconciler:
             untold_for_sure |= lost_for_sure
         elif lost_for_sure:
             await self._expansion.make_again(batch, {job: places[job] for job in sorted(lost_for_sure)}, now_ms)
-            # Of lines that are written by now the record tells more than this one.
+            # `batch` is a copy from before: of lines that were written meanwhile the record says more.
             return
         if untold_for_sure:
             await self._results.write_those(batch, sorted(untold_for_sure)[:_MOST], cut_short)
