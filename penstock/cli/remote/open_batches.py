@@ -19,8 +19,8 @@ COLUMNS = (
     Column("Batch"),
     Column("Status"),
     Column("Requests", Kind.NUMBER),
-    Column("Failed", Kind.NUMBER),
-    Column("Requests/s", Kind.NUMBER, rank=1),
+    Column("Failed", Kind.NUMBER, nothing="0"),
+    Column("Jobs/s", Kind.NUMBER, rank=1),
     Column("Left", Kind.NUMBER),
     Column("Model", Kind.TEXT, rank=2),
 )
