@@ -188,7 +188,7 @@ class Delivering:
             raise again_after(wait_s)
 
     def _tell(self, tenant: str, delivery: Delivery, last: Attempt) -> None:
-        """A host that takes nothing is one trouble, however many deliveries it is."""
+        """Log a failed delivery, once in a while for each host: all of a host fail together."""
         host, now_s = urlsplit(delivery.destination.url).netloc, time.monotonic()
         if now_s < self._silent_until_s.get(host, 0.0):
             return

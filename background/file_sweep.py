@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from background.storage_walk import Pages, StorageWalk
 from penstock.broker import files, observing
 from penstock.errors import BrokerError, StorageError
 from penstock.files.file import FOLDER, Part, upload_of
-from penstock.storage import Stored
 from penstock.telemetry import events, logs, metrics
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ EVERY_S = 30
 _MOST_EXPIRED = 100
 #: Objects whose records are looked up in one round trip.
 _PAGE = 100
-#: How long one pass looks through storage before the next one goes on, and how often it begins anew.
-_LOOK_S = 5.0
-_ANEW_S = 3600.0
 #: A tenant without files for so long is looked after no more, until there is one.
 _IDLE_MS = 3600 * 1000
 
@@ -40,8 +37,7 @@ class FileSweep:
         self._broker = broker
         self._storage = storage
         self._grace_s = limits.orphan_grace_s
-        self._look: AsyncGenerator[Stored] | None = None
-        self._look_anew_s = 0.0
+        self._walk = StorageWalk(storage, FOLDER, grace_s=limits.orphan_grace_s)
 
     async def once(self) -> None:
         """One pass; while Redis or the storage is away there is none."""
@@ -49,7 +45,9 @@ class FileSweep:
             tenants, now_ms = await self._broker.ask_many([files.tenants(), observing.clock_ms()])
             for tenant in tenants:
                 await self._expire(tenant, now_ms)
-            await self._look_on()
+            if self._walk.begins:
+                await self._clear_unfinished()
+            await self._walk.turn(Pages(_PAGE), self._remove_orphans)
         except BrokerError:
             return
         except StorageError as error:
@@ -67,38 +65,13 @@ class FileSweep:
             # By this machine's clock and by Redis': an hour apart they are not.
             await self._broker.run(files.forget_tenant(tenant, now_ms - _IDLE_MS))
 
-    async def _look_on(self) -> None:
-        """Go on through storage, for a while."""
-        until_s = time.monotonic() + _LOOK_S
-        look = self._look or await self._begin_look()
-        if look is None:
-            return
-        page = list[Stored]()
-        async for one in look:
-            if one.modified_s < time.time() - self._grace_s:
-                page.append(one)
-            is_over = time.monotonic() > until_s
-            if is_over or len(page) == _PAGE:
-                await self._remove_orphans(page)
-                page.clear()
-            if is_over:
-                return
-        await self._remove_orphans(page)
-        self._look = None
-
-    async def _begin_look(self) -> AsyncGenerator[Stored] | None:
-        """None where it is not time yet."""
-        if time.monotonic() < self._look_anew_s:
-            return None
-        self._look_anew_s = time.monotonic() + min(_ANEW_S, self._grace_s)
-        look = self._look = self._storage.names(FOLDER)
+    async def _clear_unfinished(self) -> None:
         cleared = await self._storage.clear_unfinished(time.time() - self._grace_s)
         metrics.FILES_SWEPT.labels("unfinished").inc(cleared)
-        return look
 
-    async def _remove_orphans(self, page: Sequence[Stored]) -> None:
+    async def _remove_orphans(self, page: Sequence[str]) -> None:
         """Delete those of them that no record names."""
-        uploads = [(one.name, upload) for one in page if (upload := upload_of(one.name))]
+        uploads = [(name, upload) for name in page if (upload := upload_of(name))]
         if not uploads:
             return
         found = await self._broker.ask_many([files.file(upload.tenant, upload.id) for _, upload in uploads])

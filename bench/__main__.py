@@ -24,9 +24,9 @@ def main() -> int:
         print("Benches, with what each shows and the figure that it is judged by (make bench NAME=, make bench-all):")
         print(listing(benches))
         return 0
-    # A shell's background job ignores it, and would have each bench do so: one that hangs is ended by it.
+    # A shell starts background jobs with SIGINT ignored, and benches would inherit that: it ends one that hangs.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Before the work is done: where there is no place for the table, it would be lost.
+    # First: where there is no place for the table, that is told before the work is done.
     with_table(PAGE.read_text(), "")
     ended = list(outcomes(benches))
     text = table(machine(), ended)

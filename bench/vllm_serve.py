@@ -29,7 +29,7 @@ TURNS = 4
 ROUNDS = 5
 CACHE_BYTES = 1 << 30 if ON_GPU else 64 << 20
 
-#: As who wants throughput has it: compiled and in the model's own dtype, as are vLLM's defaults.
+#: For throughput, and vLLM's defaults: compiled, and in the model's own dtype.
 POOL = {
     "engine": "vllm",
     "model": "demo",

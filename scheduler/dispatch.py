@@ -42,7 +42,7 @@ class Dispatcher:
         if not are_all_assigned:
             # Something had changed since the survey: what was meant for one job or worker may now be another's.
             return True
-        # Who waits for a slot needs no other round: the slot that becomes free will ring.
+        # Jobs that wait for a slot need no other round: the slot that becomes free wakes the leader.
         return placements[-1].reason is PlacementReason.ASSIGNED and any(lane.has_more for lane in survey.lanes)
 
     async def _assign(self, placements: Sequence[Placement], now_ms: int) -> bool:

@@ -22,7 +22,7 @@ _GAUGES_EVERY_S = 2.0
 
 async def fulfil(term: Term, settings: SchedulerSettings, *, traced: bool) -> None:
     """Do all duties, each in spite of what troubles the others; returns soon after the term is over."""
-    wake_up = WakeUp(term.broker, term.pool)
+    wake_up = WakeUp.for_leader(term.broker, term.pool)
     gauges = PoolGauges(term)
     try:
         async with asyncio.TaskGroup() as duties:

@@ -33,7 +33,7 @@ class Reaper:
         self._attended: set[str] = set()
 
     def attend(self, lost: Iterable[InstanceRecord], now_ms: int) -> None:
-        """Begin with those that are not attended to yet; who is left over when Redis goes is seen again."""
+        """Begin with those that are not attended to yet. One that Redis' loss interrupts is found lost again later."""
         for record in lost:
             if record.instance not in self._attended:
                 self._attended.add(record.instance)
@@ -101,7 +101,7 @@ class Reaper:
     async def _requeue(
         self, lost: LostWorker, batch: Sequence[Held], generated: Mapping[tuple[str, int], Generated]
     ) -> Exception | None:
-        """Returns why one of them could not be taken back, if that is so."""
+        """Queue these jobs again; returns the first error, None where there was none."""
         broker, pool = self._term.broker, self._term.pool
         standings = await broker.ask_each([observing.standing(pool, one.job) for one in batch])
         calls = [

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Write = tuple[Call[str], Callable[[str], None]]
 
 
-#: Steps in the journal for which a job may rely on it alone.
+#: Steps that a job may have in the journal alone; then its tokens are copied into its record.
 CHECKPOINT_STEPS = 4000
 
 

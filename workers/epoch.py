@@ -144,7 +144,7 @@ class Epoch:
     async def _retire(self) -> None:
         retire = leading.retire(self._place.pool, self.instance, self._place.name)
         # What was assigned before the news of our leaving is handed back as it is claimed.
-        while await self._place.broker.run(retire) == "holds" and not self.fenced.is_set():  # noqa: ASYNC110 - nobody rings
+        while await self._place.broker.run(retire) == "holds" and not self.fenced.is_set():  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(_POLL_S)
 
     def _close(self) -> None:

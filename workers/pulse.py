@@ -1,7 +1,7 @@
 """A worker's pulse: a process of its own renews the lease, for the worker's interpreter may be busy for seconds.
 
-A thread would do while the event loop alone is busy. It needs the interpreter's lock several times per beat, though: a
-call in C that keeps the lock stops it, and on a machine with more work than cores each of those times is a wait.
+A thread would suffice if only the event loop were ever busy. But it needs the interpreter's lock several times per
+beat: a call in C that keeps the lock stops it, and on a machine with more work than cores it waits each time.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Pulse:
         self._pool = pool
         self._rhythm = rhythm
         self._word = Word("")
-        #: Rung when there is something that should not wait for the next beat.
+        #: Set when there is something that should not wait for the next beat.
         self._news = asyncio.Event()
         self._silent_s = 0.0
         self._turned_s = 0.0
@@ -174,13 +174,13 @@ class Pulse:
         self._news.set()
 
     def _count_silence(self) -> None:
-        """By turns and not by the clock: while this process was halted, nobody listened."""
+        """Counts turns and not time: while this process was halted, nobody listened."""
         now_s = time.monotonic()
         self._silent_s += min(now_s - self._turned_s, self._rhythm.lease_ttl_s)
         self._turned_s = now_s
 
     async def _look(self, broker: Broker) -> None:
-        """A worker waits for Redis without a word until it has registered: here it is said that Redis is away."""
+        """Log whether Redis is away: a worker that waits to register logs nothing."""
         try:
             await broker.ask(observing.clock_ms())
         except BrokerError as error:
@@ -197,7 +197,7 @@ class Pulse:
         self._contact.back(self._pool, worker=word.instance)
         if reply != "alive":
             self._fenced = word.instance
-            # A worker that hears nothing any more has hung up.
+            # A worker that has hung up needs no word.
             with suppress(OSError):
                 self._worker.send(word.instance.encode())
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Vitals:
-    """Written by whatever has news, told by the lease."""
+    """One worker's figures: each part of it sets its own, and every beat sends all."""
 
     def __init__(self, history: History) -> None:
         self.state = WorkerState.FAILED if history.pause_s else WorkerState.STARTING
@@ -34,12 +34,12 @@ class Vitals:
 
     @property
     def origin(self) -> dict[str, Argument]:
-        """What never changes."""
+        """Fields that never change."""
         return {"host": socket.gethostname(), "pid": os.getpid()}
 
     @property
     def fields(self) -> dict[str, Argument]:
-        """What may be new with every beat, but for the state."""
+        """Fields that may change with every beat, without the state."""
         return {
             "slots": self.info.slots if self.info else 0,
             "engine": self.info.version if self.info else "",

@@ -13,9 +13,10 @@ from background.batches.work import Work
 from penstock.batches.choosing import Waiting, next_to_take
 from penstock.broker import batches
 from penstock.broker.observing import clock_ms
-from penstock.broker.repeating import repeat
+from penstock.broker.repeating import repeat, rest
 from penstock.broker.trouble import Duty, Trouble
-from penstock.errors import BrokerUnavailableError
+from penstock.broker.wake_up import WakeUp
+from penstock.errors import BrokerDataError, BrokerUnavailableError
 from penstock.telemetry import events, logs, metrics
 
 if TYPE_CHECKING:
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 
 #: Batches of one pool that one process works on at once: each has a block of its input in memory.
 _MOST = 64
-#: How often a batch that nobody works on is looked for, and the lease renewed within its length.
+#: How often a batch that nobody works on is looked for without a wake-up, and the lease renewed within its length.
 _EVERY_S = 0.5
 _RENEWALS_PER_TTL = 3
+#: Between two looks at least, however fast batches are created: each look asks for all that are open.
+_GAP_S = 0.05
 #: How long steps may go on when the process is told to stop.
 _GRACE_S = 2.0
 
@@ -58,16 +61,18 @@ class BatchOwner:
         self._token = token
         self._hand_over = hand_over
         self._ttl_ms = round(settings.batches.lease_ttl_s * 1000)
+        self._every_s = min(_EVERY_S, settings.batches.lease_ttl_s / _RENEWALS_PER_TTL)
+        self._wake_up = WakeUp.for_batches(broker, pool)
         self._stopping = asyncio.Event()
         self._runs = dict[str, _Run]()
         self._taken = itertools.count()
 
     async def run(self) -> None:
         """Work until stopped; then let go of what is under way, for another process to take up at once."""
-        every_s = min(_EVERY_S, self._settings.batches.lease_ttl_s / _RENEWALS_PER_TTL)
-        await repeat(self._stopping, self._look, Trouble(self._broker, self._pool, Duty.BATCHES), pause_s=every_s)
+        await repeat(self._stopping, self._next, Trouble(self._broker, self._pool, Duty.BATCHES), pause_s=_GAP_S)
+        await self._wake_up.close()
         await self._end_runs()
-        # Where Redis is away they are let go of by time.
+        # Where Redis is away, their leases run out.
         with suppress(BrokerUnavailableError):
             await self._broker.run_each(self._renewals(0))
 
@@ -83,6 +88,18 @@ class BatchOwner:
             for task in slow:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _next(self) -> None:
+        await self._look()
+        if len(self._runs) >= _MOST:
+            # Another process has places.
+            await rest(self._stopping, self._every_s)
+            return
+        try:
+            await self._wake_up.wait(self._every_s)
+        except BrokerDataError:
+            # Something else has the list's key. Who creates a batch puts it right; the looks go on until then.
+            await rest(self._stopping, self._every_s)
 
     async def _look(self) -> None:
         self._runs = {batch_id: run for batch_id, run in self._runs.items() if not run.task.done()}

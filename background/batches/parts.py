@@ -1,4 +1,4 @@
-"""Lines of output on their way into storage: first a part, then its entry in the manifest."""
+"""Writes lines of output into storage: first a part, then its entry in the manifest."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class PartWriter:
         reply = await self._work.broker.run(batches.record(self._work.pool, self._work.id, self._work.token, progress))
         check_owned(reply)
         if reply == "moved":
-            # Nobody but an owner moves it: this is no picture of the record any more.
+            # Only an owner changes the record: our copy of it is out of date.
             raise DisownedError(reply)
         for part in parts:
             metrics.BATCH_LINES.labels(self._work.pool, part.kind).inc(part.lines)

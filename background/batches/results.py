@@ -1,4 +1,4 @@
-"""Results of a batch's jobs leave Redis: some hundred at a time, or those that have waited long enough."""
+"""Moves results of a batch from Redis to storage: some hundred at a time, or those that have waited long enough."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _PAGE, _PAGE_BYTES = 50, 4 << 20
 #: Bytes of output after which a part is full.
 _FULL_BYTES = 4 << 20
-#: A result waits for others for this share of the time that its batch has run: slow ones have no part per answer.
+#: A result waits for others for this share of the time that its batch has run: a slow batch has no part per answer.
 _WAIT_SHARE = 1 / 200
 
 
@@ -69,7 +69,7 @@ class Results:
     async def _write(self, batch: Batch, ended: Sequence[str], cut_short: str, *, from_list: bool) -> int:
         work = self._work
         places = await work.broker.ask(batches.lines_of(work.pool, work.id, ended))
-        # One that is in a part has been told of twice.
+        # One that is in a part already was told twice.
         fresh = {job: place for job, place in zip(ended, places, strict=True) if place is not None}
         lines, forgotten = list["OutputLine"](), list[str]()
         done = await self._read(fresh, cut_short, lines, forgotten)
@@ -110,7 +110,7 @@ def _line(place: Place, job: Job | None, job_id: str, cut_short: str) -> OutputL
 
 
 def pages(places: Mapping[str, Place]) -> Iterator[list[str]]:
-    """The jobs, so many at a time that their records do not hold much together; at least one."""
+    """The jobs in pages, each of so many that their records are not large together; at least one."""
     page, size = list[str](), 0
     for job, place in places.items():
         if page and (len(page) == _PAGE or size + place.size > _PAGE_BYTES):

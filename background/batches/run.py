@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from background.batches import expanding, finishing, validating
 from background.batches.expanding import Expansion
 from background.batches.pace import Pace
+from background.batches.reconciler import BatchReconciler
 from background.batches.results import Results
-from background.batches.strays import Strays
 from background.batches.work import DisownedError, Work, change
 from penstock.answers.batch_line import CANCELLED, EXPIRED
 from penstock.batches.batch import BatchStatus
@@ -44,7 +44,7 @@ class BatchRun:
         self._expansion = Expansion(work)
         self._results = Results(work)
         self._pace = Pace(work)
-        self._strays = Strays(work, self._expansion, self._results)
+        self._reconciler = BatchReconciler(work, self._expansion, self._results)
         self._pause = GrowingPause(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         self._told = ""
 
@@ -122,7 +122,7 @@ class BatchRun:
             made = await self._expansion.make(batch, room, now_ms)
             if made:
                 return 0.0
-        await self._strays.look(batch, "", now_ms)
+        await self._reconciler.look(batch, "", now_ms)
         return self._work.settings.batches.tick_s
 
     async def _end_jobs(self, batch: Batch, open_jobs: int, waiting: int, now_ms: int) -> float:
@@ -131,11 +131,11 @@ class BatchRun:
             await self._results.write(batch, _cut_short(batch))
             return 0.0
         for job in await self._work.broker.ask(batches.open_lines(self._work.pool, self._work.id)):
-            # One that cannot be read is a stray.
+            # One that cannot be read is left to the reconciler.
             with suppress(BrokerDataError):
                 await cancel(self._work.broker, job)
         if open_jobs:
-            await self._strays.look(batch, _cut_short(batch), now_ms)
+            await self._reconciler.look(batch, _cut_short(batch), now_ms)
         return self._work.settings.batches.tick_s
 
     async def _write_rest(self, batch: Batch) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from background.storage_walk import Pages, StorageWalk
 from penstock.batches.batch import pool_of_batch
 from penstock.batches.part import FOLDER, Kind, batch_of, file_id
 from penstock.broker import batches, files
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 TASK = "batch_sweep"
 EVERY_S = 30
-#: How long one pass looks through storage before the next one goes on, and how often it begins anew.
-_LOOK_S = 5.0
-_ANEW_S = 3600.0
 #: Objects of one batch that are looked at together.
 _PAGE = 1000
 
@@ -34,45 +31,20 @@ class BatchSweep:
         self._broker = broker
         self._storage = storage
         self._pools = pools
-        self._grace_s = grace_s
-        self._pages: AsyncGenerator[tuple[str, Sequence[str]]] | None = None
-        self._look_anew_s = 0.0
+        self._walk = StorageWalk(storage, FOLDER, grace_s=grace_s)
 
     async def once(self) -> None:
         """One pass; while Redis or the storage is away there is none."""
-        if self._pages is None:
-            if time.monotonic() < self._look_anew_s:
-                return
-            self._look_anew_s = time.monotonic() + min(_ANEW_S, self._grace_s)
-            self._pages = self._old_objects(time.time() - self._grace_s)
-        pages, self._pages = self._pages, None
-        until_s = time.monotonic() + _LOOK_S
         try:
-            async for batch_id, names in pages:
-                await self._look(batch_id, names)
-                if time.monotonic() > until_s:
-                    self._pages = pages
-                    return
+            await self._walk.turn(Pages(_PAGE, batch_of), self._look)
         except BrokerError:
-            self._look_anew_s = 0.0
+            return
         except StorageError as error:
-            self._look_anew_s = 0.0
             _log.warning(events.STORAGE_UNAVAILABLE, error=str(error))
 
-    async def _old_objects(self, before_s: float) -> AsyncGenerator[tuple[str, Sequence[str]]]:
-        """Objects that have been there for a while, those of one batch together, as storage tells of them."""
-        batch_id, page = "", list[str]()
-        async for one in self._storage.names(FOLDER):
-            if page and (batch_of(one.name) != batch_id or len(page) == _PAGE):
-                yield batch_id, page
-                page = []
-            if one.modified_s < before_s:
-                batch_id = batch_of(one.name)
-                page.append(one.name)
-        if page:
-            yield batch_id, page
-
-    async def _look(self, batch_id: str, names: Sequence[str]) -> None:
+    async def _look(self, names: Sequence[str]) -> None:
+        """Delete those that no file names, all of one batch, unless the batch is still at work."""
+        batch_id = batch_of(names[0])
         pool = pool_of_batch(batch_id)
         if pool is None or pool not in self._pools:
             # A pool that is out of the configuration for now may come back.

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-#: In one turn; as many streams of a busy process, or processes that share the socket, are not held up by it.
+#: In one turn: few enough that open streams are not held up, and that processes which share the socket get some too.
 _MOST_AT_ONCE = 16
 #: Before the next try where the process has no more files, or the machine no memory.
 _PAUSE_S = 0.1
@@ -56,7 +56,7 @@ class Acceptor:
             task.add_done_callback(self._opening.discard)
 
     async def _open(self, connection: socket.socket) -> None:
-        # Whoever has gone already is nobody's matter.
+        # A client that has gone already is no error.
         with suppress(OSError):
             connection.settimeout(0)
             await self._loop.connect_accepted_socket(self._make_protocol, connection)

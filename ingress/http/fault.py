@@ -1,4 +1,4 @@
-"""What is no HTTP: the error that the client is told, and the response that tells it outside of any request."""
+"""Input that is not HTTP: the error that the client is told, and the response that tells it outside of any request."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def check_version(version: str) -> None:
 
 
 def error_of(complaint: httptools.HttpParserError) -> ApiError:
-    """What the client is told of a parser's complaint; what a callback raised comes wrapped.
+    """What to tell the client of a parser's complaint, which wraps whatever a callback raised.
 
-    Raises what was not meant to happen.
+    Raises what a callback raised by a mistake of ours.
     """
     own = complaint.__context__
     if isinstance(own, ApiError):

@@ -1,4 +1,4 @@
-"""Who has sent all there is to send may still read, or may be gone: both look the same until something is sent."""
+"""A client that has closed its sending side may still read, or be gone: both look the same until something is sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 #: After something was sent, the other side's refusal takes as long as a round trip.
 _LOOKS_S = (0.02, 0.1, 0.5)
-#: Who reads still may leave later.
+#: A client that still reads may leave later.
 _AGAIN_S = 5.0
 
 
@@ -29,7 +29,7 @@ class HalfClose:
         self._ask()
 
     def stop(self) -> None:
-        """The connection is lost, or its last answer complete."""
+        """Ask no more: the connection is lost, or its last answer complete."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -26,20 +26,20 @@ class ClosingTransport:
 
 
 class LingeringClose:
-    """Says no more and hears no more, but lets the client read and end what it sends."""
+    """Sends nothing more and ignores what comes, until the client closes too or a second has passed."""
 
     def __init__(self, transport: asyncio.Transport, flow: FlowControl, own: socket.socket) -> None:
         self._transport = transport
         self._flow = flow
         self._socket = own
         self._timer: asyncio.TimerHandle | None = None
-        #: Where the client has sent its last byte already.
+        #: Set where the client has sent its last byte.
         self._half_close: HalfClose | None = None
         self.has_begun = False
 
     @property
     def is_half(self) -> bool:
-        """Whether the client sends no more, and may read."""
+        """Whether the client has closed its sending side, and may still read."""
         return self._half_close is not None
 
     def begin(self) -> None:
@@ -65,11 +65,11 @@ class LingeringClose:
         self._transport.close()
 
     def stop(self) -> None:
-        """The connection is lost, or about to be."""
+        """Stop waiting: the connection is lost, or about to be."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._half_close is not None:
             self._half_close.stop()
-            # It leads back to the connection: without the circle all this is freed at once.
+            # It refers to the connection: without that cycle all of this is freed at once.
             self._half_close = None

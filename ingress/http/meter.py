@@ -8,15 +8,17 @@ _REQUEST_LINE_BYTES = 18
 _FIELD_BYTES = len(": \r\n")
 #: Around a chunk's size and content.
 _LINE_ENDS_BYTES = len("\r\n\r\n")
-#: Each takes a few calls to read, all those of one read from the socket in a row: this many hold everybody up for some
-#: 50 ms. A body of the largest size may still come in pieces of 256 bytes.
+#: Each takes a few calls, and those of one read from the socket follow each other without a pause: this many take some
+#: 50 ms, in which nobody else is served. A body of the largest size may still come in pieces of 256 bytes.
 MAX_CHUNKS = 1 << 14
-#: Longer bodies may have more of them, if they are as long on average as those of the longest JSON body have to be.
+#: A longer body may have more chunks, if they have at least so many bytes on average.
 _LEAST_CHUNK_BYTES = 256
 
 
 class Meter:
-    """Counts one message; the parser shows a field only once it is complete, so that whole reads count too.
+    """Counts the bytes of one message.
+
+    The parser tells a field only when it is complete, so the bytes of whole reads are counted too.
 
     ```
     POST /v1/… HTTP/1.1 ␍␊ host: … ␍␊ ␍␊   5;extension ␍␊ hello ␍␊   0 ␍␊ trailer: … ␍␊ ␍␊
@@ -53,7 +55,7 @@ class Meter:
         return self.trailers <= self._limit
 
     def content(self, size: int) -> None:
-        """So much of the body came."""
+        """Count a part of the body."""
         self.body += size
         self._chunk += size
 
@@ -66,6 +68,6 @@ class Meter:
 
     @property
     def is_over(self) -> bool:
-        """Whether what was read is too large, besides content and its framing."""
+        """Whether what was read besides content and framing is too large."""
         known = 0 if self.is_in_head else self.head + self.body + self.framing
         return self.raw - known > self._limit

@@ -14,7 +14,7 @@ _BODILESS = frozenset({204, 304})
 
 
 class UntilClose:
-    """Stands before a cycle's `send`: writes the body of an answer of unknown length itself, without framing."""
+    """Wraps a cycle's `send`: writes the body of an answer of unknown length itself, without framing."""
 
     def __init__(self, cycle: RequestResponseCycle, write: Callable[[bytes], None]) -> None:
         self._cycle = cycle
@@ -28,7 +28,7 @@ class UntilClose:
             names = {name.lower() for name, _ in message["headers"]}
             if b"content-length" not in names and message["status"] not in _BODILESS:
                 self._is_unframed = True
-                # It neither announces chunks then, nor makes any.
+                # The cycle then neither announces chunks nor makes them.
                 self._cycle.chunked_encoding = False
         elif self._is_unframed and message.get("body"):
             if self._cycle.scope["method"] != "HEAD":

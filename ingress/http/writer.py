@@ -21,18 +21,18 @@ Wire = tuple[Callable[[bytes], int], Callable[[bytes], None]]
 
 
 class _Held:
-    """Stands in for a transport."""
+    """Takes the place of a transport, and keeps what is written."""
 
     def __init__(self) -> None:
         self.written = bytearray()
 
     def write(self, data: bytes) -> None:
-        """Keep it."""
+        """Append it."""
         self.written += data
 
 
 class ResponseWriter:
-    """The way out of one connection."""
+    """Writes the responses of one connection."""
 
     __slots__ = ("_held_head", "_socket", "_transport", "front", "on_full")
 
@@ -47,13 +47,16 @@ class ResponseWriter:
 
     @property
     def wire(self) -> Wire | None:
-        """The way past the transport, while that is empty; for chunks alone."""
+        """How to write a chunk past the transport; None while that has data to write, or without chunks."""
         if self._transport.get_write_buffer_size() or not self._is_chunked:
             return None
         return self._socket.send, self.write
 
     def write(self, data: bytes) -> None:
-        """Part of the open response, at once as far as the socket takes it; nothing where the client is gone."""
+        """Write part of the open response: what the socket does not take at once, the transport writes later.
+
+        Does nothing where the client is gone.
+        """
         transport = self._transport
         if transport.is_closing():
             return
@@ -68,13 +71,13 @@ class ResponseWriter:
             self.on_full()
 
     def write_chunk(self, body: bytes) -> None:
-        """One chunk of the open response; never empty, which would end it."""
+        """Write one chunk of the open response; it must not be empty, for an empty chunk ends the response."""
         head, self._held_head = self._held_head, b""
         self.write(b"%b%x\r\n%b\r\n" % (head, len(body), body) if self._is_chunked else head + body)
 
     @contextmanager
     def holding_head(self) -> Iterator[None]:
-        """Hold back what uvicorn writes meanwhile, a response's head, for the first chunk: a system call less."""
+        """Keep the head that uvicorn writes in the block, to write it with the first chunk: one system call less."""
         held, front = _Held(), self.front
         if front is None:
             yield

@@ -70,7 +70,6 @@ ACCEPT = Header(
 ACCEPT_ENCODING = Header("accept-encoding", "The codings to use instead.", {"const": CODINGS}, is_required=False)
 NO_STORE = Header("cache-control", "Nothing keeps a copy.", {"const": "no-store"})
 UNBUFFERED = Header("x-accel-buffering", "Tells proxies to pass each event on at once.", {"const": "no"})
-MAY_BE_KEPT = Header("cache-control", "How long a browser may keep it.", {"type": "string"})
 ACCEPT_RANGES = Header("accept-ranges", "What a range is of.", {"const": "bytes"})
 CONTENT_RANGE = Header("content-range", "Which bytes these are, and of how many.", {"type": "string"})
 DISPOSITION = Header("content-disposition", "It is to be kept as a file, of this name.", {"type": "string"})

@@ -17,3 +17,9 @@ export function element(name, attributes = {}, ...children) {
 
 /** A text for people who hear the page, beside what others see. */
 export const unseen = (text) => element("span", { class: "unseen", text });
+
+/** A share as a bar; the figure stands beside it for who does not see it. */
+export function bar(share) {
+  const part = element("span", { "--share": `${Math.min(share, 1) * 100}%` });
+  return element("span", { class: "load", "aria-hidden": "true" }, part);
+}

@@ -12,7 +12,11 @@ export function duration(ms) {
   if (ms === null || ms === undefined) return "–";
   if (ms < 1000) return `${whole.format(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
-  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.floor((ms % 60_000) / 1000)} s`;
+  return `${Math.floor(ms / 3_600_000)} h ${Math.floor((ms % 3_600_000) / 60_000)} min`;
 }
+
+/** What is guessed has no tenths of seconds. */
+export const timeLeft = (seconds) => (seconds < 60 ? `${Math.ceil(seconds)} s` : duration(seconds * 1000));
 
 export const clock = (unixSeconds) => new Date(unixSeconds * 1000).toLocaleTimeString();

@@ -1,5 +1,6 @@
 // The page put together.
 
+import { Batches } from "./batches.js";
 import { Chat } from "./chat.js";
 import { byId } from "./elements.js";
 import { Jobs } from "./jobs.js";
@@ -12,6 +13,7 @@ const RETRY_MS = 2000;
 setUpKey();
 const jobs = new Jobs();
 const chat = new Chat((id) => jobs.show(id), () => jobs.refresh());
+const batches = new Batches();
 const cards = new Map();
 
 function showPools(pools) {
@@ -26,6 +28,7 @@ function showPools(pools) {
   const isWhole = serving === pools.length;
   tellService(isWhole ? "serving" : `${serving} of ${pools.length} pools serve`, isWhole ? "good" : "bad");
   jobs.refresh();
+  batches.look();
 }
 
 function tellService(text, kind) {

@@ -1,6 +1,6 @@
 // One pool: whether it serves, how fast, what waits by class, and its workers with their load.
 
-import { element, unseen } from "./elements.js";
+import { bar, element, unseen } from "./elements.js";
 import { count, percent, plural, rate } from "./figures.js";
 import { Sparkline } from "./sparkline.js";
 
@@ -74,11 +74,5 @@ const workerRow = (worker) => element(
   ),
   element("td", { class: "number", text: rate(worker.tokens_per_s) }),
 );
-
-/** A share as a bar; the figure stands beside it for who does not see it. */
-function bar(share) {
-  const part = element("span", { "--share": `${Math.min(share, 1) * 100}%` });
-  return element("span", { class: "load", "aria-hidden": "true" }, part);
-}
 
 const size = (bytes) => (bytes < 1e3 ? `${bytes} B` : bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
+from importlib.resources import files
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingress.http.content_coding import accepts_gzip
-from ingress.openapi import assets
-from ingress.openapi.headers import CONTENT_SECURITY, MAY_BE_KEPT, NO_SNIFFING
-from ingress.openapi.operation import JSON, Media, Operation, Parameter, Reply, Tag, Where, described
+from ingress.http.static_file import static_files
+from ingress.openapi.headers import CONTENT_SECURITY
+from ingress.openapi.operation import JSON, Media, Operation, Reply, Tag, described
+from ingress.openapi.static_files import file_replies, name_parameter
 from penstock.errors import NotFoundError
 
 router = APIRouter()
@@ -23,21 +23,16 @@ _DOCUMENT: dict[str, Any] = {
     "required": ["openapi", "info", "paths"],
     "properties": {"openapi": {"const": "3.1.1"}},
 }
-_ASSET = Parameter(
-    name="name",
-    where=Where.PATH,
-    description="The file's name.",
-    schema={"enum": list(assets.KINDS)},
-    example="page.js",
+#: Swagger UI as published (Apache-2.0, page/LICENSE), and our own.
+_PARTS = static_files(files("ingress") / "openapi" / "page")
+_INDEX = _PARTS.pop("index.html")
+#: Everything comes from here, and nothing that a document might hold is run: style attributes are set by the page's own
+#: program, pictures are inside its style sheet.
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_HTML = "text/html"
-_PAGE_HEADERS = {
-    CONTENT_SECURITY.name: assets.CONTENT_SECURITY_POLICY,
-    NO_SNIFFING.name: "nosniff",
-    "referrer-policy": "no-referrer",
-}
-#: For a while, since they come as one with the page.
-_ASSET_HEADERS = {NO_SNIFFING.name: "nosniff", MAY_BE_KEPT.name: "public, max-age=3600", "vary": "accept-encoding"}
+_PAGE_HEADERS = {CONTENT_SECURITY.name: _CONTENT_SECURITY_POLICY, "referrer-policy": "no-referrer"}
 
 
 @router.api_route("/openapi.json", methods=["GET", "HEAD"])
@@ -65,19 +60,12 @@ async def document(request: Request) -> Response:
         summary="This description, for people",
         description="A page on which every operation can be tried. All that it loads comes from here.",
         needs_key=False,
-        replies=(
-            Reply(
-                description="The page.",
-                media=(Media(kind=_HTML, schema={"type": "string"}),),
-                headers=(CONTENT_SECURITY, NO_SNIFFING),
-            ),
-        ),
+        replies=file_replies([_INDEX], is_page=True),
     )
 )
-async def page(_: Request) -> Response:
+async def page(request: Request) -> Response:
     """The page."""
-    found = await asyncio.to_thread(assets.asset, assets.INDEX, accepts_gzip=False)
-    return Response(found.content, media_type=_HTML, headers=_PAGE_HEADERS)
+    return await _INDEX.response(request, _PAGE_HEADERS)
 
 
 @router.api_route("/docs/{name}", methods=["GET", "HEAD"])
@@ -87,26 +75,13 @@ async def page(_: Request) -> Response:
         tag=Tag.SERVICE,
         summary="A file of that page",
         needs_key=False,
-        parameters=(_ASSET,),
-        replies=(
-            Reply(
-                description="The file.",
-                media=tuple(
-                    Media(kind=kind, schema={"type": "string"})
-                    for kind in sorted({kind.partition(";")[0] for kind in assets.KINDS.values()})
-                ),
-                headers=(NO_SNIFFING, MAY_BE_KEPT),
-            ),
-        ),
+        parameters=(name_parameter(_PARTS, example="page.js"),),
+        replies=file_replies(_PARTS.values()),
         errors=(NotFoundError,),
     )
 )
 async def page_file(request: Request, name: str) -> Response:
     """What the page loads."""
-    kind = assets.KINDS.get(name)
-    if kind is None:
+    if name not in _PARTS:
         raise NotFoundError(f"The page has no file {name[:100]!r}.", param="name")
-    accepts = accepts_gzip(request.headers.get("accept-encoding", ""))
-    found = await asyncio.to_thread(partial(assets.asset, name, accepts_gzip=accepts))
-    coding = {"content-encoding": "gzip"} if found.is_packed else {}
-    return Response(found.content, headers={"content-type": kind, **_ASSET_HEADERS, **coding})
+    return await _PARTS[name].response(request)

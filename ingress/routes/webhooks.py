@@ -72,8 +72,8 @@ router = APIRouter(prefix="/v1/webhooks")
         tag=Tag.WEBHOOKS,
         summary="Subscribe to the ends of jobs",
         description=(
-            "Events are sent in the form of Standard Webhooks. The answer has the secret that signs: keep it: it is "
-            "shown this once."
+            "Events are sent in the form of Standard Webhooks. The answer has the secret that they are signed "
+            "with: keep it, for it is shown only once."
         ),
         body=Body(
             description="Where events are sent, and which.",
@@ -85,7 +85,7 @@ router = APIRouter(prefix="/v1/webhooks")
     )
 )
 async def create(request: Request) -> Response:
-    """Subscribe; the answer has the secret that signs, which is shown this once."""
+    """Subscribe; the answer has the secret by which events are signed, which is shown only once."""
     subscriptions = _of(request)
     asked = parse_subscription(await read_json(request, Context.of(request).settings.ingress))
     return _shown(request, await subscriptions.make(asked), _CREATED)
@@ -231,13 +231,13 @@ async def test(request: Request, webhook_id: str) -> Response:
 
 
 def _of(request: Request) -> Subscriptions:
-    """The caller's. Raises UnauthorizedError."""
+    """The caller's subscriptions. Raises UnauthorizedError."""
     context = Context.of(request)
     return Subscriptions(context.broker, context.caller(request).tenant, context.settings)
 
 
 async def _read_nothing(request: Request) -> None:
-    """A body that says nothing, and that it is JSON: a web page of another origin must not send it unasked."""
+    """Require a body that is empty and of type JSON: a web page of another origin may not send that unasked."""
     parse_empty(await read_json(request, Context.of(request).settings.ingress))
 
 

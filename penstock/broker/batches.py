@@ -57,7 +57,7 @@ def create(
     keys = keys_of(pool)
     return Call(
         _CREATE,
-        (keys.batch(batch_id), keys.open_batches, keys.batch_index(tenant)),
+        (keys.batch(batch_id), keys.open_batches, keys.batch_index(tenant), keys.batch_wake_up),
         (batch_id, most, MOST_INDEXED, window_ms + keep_ms, window_ms, _flat(fields)),
         text,
     )

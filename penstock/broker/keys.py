@@ -199,6 +199,11 @@ class PoolKeys:
         """Sorted set: batches of which something is left to do, by the ms of their creation. Ingress → background."""
         return f"{self._root}:open-batches"
 
+    @cached_property
+    def batch_wake_up(self) -> str:
+        """List: at most one element, which wakes who takes up batches. Pushed by create_batch, popped by background."""
+        return f"{self._root}:batch-wake-up"
+
     def batch_index(self, tenant: str) -> str:
         """Sorted set: a tenant's batches by the ms of their creation, bounded. TTL: the longest life of one."""
         return f"{self._root}:batch-index:{tenant}"

@@ -147,7 +147,7 @@ def top(
     ] = False,
     json: JsonOption = False,
 ) -> Work:
-    """Watch pools, what waits there, and workers.
+    """Watch pools, what waits there, workers, and batches.
 
     Ctrl-C ends it.
     """

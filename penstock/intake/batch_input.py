@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from penstock.request import ChatBody, CompletionBody
     from penstock.settings import Settings
 
-#: Fields that are told to mean nothing, and characters of each.
+#: How many fields without effect are told, and how many characters of each.
 MOST_IGNORED = 20
 _LONGEST_IGNORED = 64
 #: Longer names are remembered by their digest.
@@ -140,9 +140,9 @@ class InputCheck:
 
 
 def _checked(endpoint: str, found: BatchLine | PlainLine) -> tuple[ChatBody | CompletionBody, Sequence[str]]:
-    """A line's body as its worker is asked for it, as far as that is known before it runs, and what of it is ignored.
+    """A line's body in the form that a worker takes, and its fields that are ignored. Raises ApiError.
 
-    What a response goes on from is looked at when it becomes a job. Raises ApiError.
+    Whether the response that a line continues exists is checked when the line becomes a job.
     """
     if not isinstance(found, BatchLine):
         check(found.body)

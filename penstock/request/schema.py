@@ -9,7 +9,7 @@ from penstock.errors import InvalidRequestError
 from penstock.request.schema_bounds import MAX_DEPTH, SchemaBounds
 
 _TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
-#: No list in a schema within its bounds is longer.
+#: A list in a schema that keeps within its bounds is never longer.
 _MAX_INDEX_DIGITS = 5
 _MAX_REFERENCE_CHARACTERS = 1000
 #: Keywords whose values are schemas of the same value, not of a part of it.
@@ -77,7 +77,7 @@ class _Check:
                 raise self._wrong(f"has an {key} without schemas")
 
     def _check_ends(self, node: Schema, path: tuple[int, ...], settled: set[int]) -> None:
-        """A schema that stands for itself describes nothing, and a compiler would never be done with it."""
+        """Refuse a schema that is a reference to itself: it describes nothing, and a compiler would never end."""
         if id(node) in settled:
             return
         if id(node) in path:

@@ -6,5 +6,5 @@ from penstock.errors import InvalidRequestError
 
 
 def wrong(field: str, what: str) -> InvalidRequestError:
-    """The error of a field; `what` goes on after its name."""
+    """The error of a field; `what` continues the sentence after its name."""
     return InvalidRequestError(f"{field} {what}.", param=field)

@@ -48,7 +48,7 @@ SOCKET_PATH_BYTES = 107
 class Section(BaseModel):
     """A frozen part of the configuration that knows its fields."""
 
-    # The validator of the whole configuration has those of its sections inside; alone they are seldom needed.
+    # The validator of the whole configuration contains those of its sections; a section alone is seldom validated.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
@@ -209,7 +209,7 @@ class SchedulerSettings(Section):
 
 
 class JobSettings(Section):
-    """Jobs that their clients come back for."""
+    """Jobs whose clients ask for the result later."""
 
     deadline_s: Seconds = Field(
         default=3600.0,
@@ -243,7 +243,7 @@ class StreamSettings(Section):
 
 
 class BackgroundSettings(Section):
-    """What follows from jobs that ended, and nobody waits for."""
+    """Work that follows from the end of jobs, and that nobody waits for."""
 
     lease_ttl_s: Seconds = Field(
         default=5.0, description="A process that reads a pool's ledger and is silent for this long is replaced."
@@ -304,7 +304,7 @@ class BatchSettings(Section):
 
 
 class StorageSettings(Section):
-    """Where files are kept, for all roles that need them the same place."""
+    """Where files are kept: one place for all roles that need them."""
 
     url: StorageUrl = Field(
         default="",

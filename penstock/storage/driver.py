@@ -61,7 +61,7 @@ class Driver(Protocol):
         """The objects whose names begin so, in any order."""
 
     def clear_unfinished(self, before_s: float) -> Iterator[bool]:
-        """Remove what writers that were killed have left and is older than that moment (Unix s).
+        """Remove what killed writers have left, if it is older than that moment (Unix s).
 
-        Of each thing that is looked at, it says whether it was removed.
+        Yields for each thing that is looked at whether it was removed.
         """

@@ -1,4 +1,4 @@
-"""An object on its way to a store that fsspec reaches: two ways to show it all at once."""
+"""An object that is being written to a store that fsspec reaches: two ways to make it visible all at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BLOCK_BYTES = 5 << 20
 
 
 class CommittedDraft:
-    """For stores of objects whose library shows one when it is told to commit it.
+    """For object stores whose library makes an object visible on commit.
 
     A short one is sent as a whole: that takes one request instead of three.
     """
@@ -41,7 +41,7 @@ class CommittedDraft:
             self._file.write(data)
 
     def commit(self) -> None:
-        """Show it."""
+        """Make it visible."""
         with self._lock:
             if self._file is None:
                 self._fs.pipe_file(self._path, bytes(self._gathered))
@@ -53,13 +53,13 @@ class CommittedDraft:
         """Have the store forget it."""
         with self._lock:
             if self._file is not None:
-                # Whoever collects an open file would have it written to its end.
+                # A file that is left open is written to its end when it is garbage-collected.
                 self._file.forced = True
                 self._file.discard()
 
 
 class MovedDraft:
-    """For all others, whose libraries may know no such thing: a file of another name, which is moved into its place."""
+    """For all others, whose libraries may have no commit: written under another name, and moved into its place."""
 
     def __init__(self, fs: Any, path: str) -> None:
         self._fs = fs

@@ -1,4 +1,4 @@
-"""A tenant's standing wish to hear of its events, and the secrets that sign for it."""
+"""A tenant's subscription to the ends of its jobs, and the secrets that sign what is sent for it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class LossReason(enum.StrEnum):
     SUPERSEDED = "superseded"
     #: Redis has no record of it.
     FORGOTTEN = "forgotten"
-    #: The job points to it and it does not hold the job.
+    #: The job's record names it, and its inbox does not hold the job.
     MISLAID = "mislaid"
 
 
@@ -37,19 +37,19 @@ def loss_reason(*, is_recorded: bool, why: str) -> LossReason:
 
 
 class Charge(enum.StrEnum):
-    """Whether a loss speaks against a job that ran there."""
+    """Whether a loss counts against a job that ran there."""
 
     COUNTED = "counted"
     UNCOUNTED = "uncounted"
-    #: Another job is why, as far as one can tell.
+    #: Another job is the likely cause.
     SPARED = "spared"
 
 
 def charge(reason: LossReason, job: str, checking: Collection[str]) -> Charge:
-    """Whom a worker's death or silence speaks against, which may be the doing of a job.
+    """Whether a worker's loss counts against one of the jobs that it held: a job may be what killed it.
 
-    It is that of those it had begun to work on and had no token of (`checking`), if there were any: what a client may
-    make large, from a prompt to a grammar, is worked on then. Else of any.
+    Where some of them had been begun and had no token yet (`checking`), the loss counts against these alone: whatever a
+    client may make large, from a prompt to a grammar, is worked on then. Otherwise it counts against all.
     """
     if reason in _NOT_THE_JOBS_FAULT:
         return Charge.UNCOUNTED

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.acceptance.simulation import expected
+from tests.harness.batches import chat_line, encoded
 from tests.harness.processes import family
 from tests.harness.up import Up, builtin, running
 from tests.waiting import eventually
@@ -109,6 +111,27 @@ def test_a_screen_shows_workers_until_ctrl_c(simulated: Up) -> None:
     assert shown.count(b"Tokens/s") >= 4
     assert shown.rstrip().endswith(b"\x1b[?1049l")
     assert not family(process.pid)
+
+
+def test_a_screen_shows_batches_that_have_not_ended(simulated: Up, tmp_path: Path) -> None:
+    requests = tmp_path / "requests.jsonl"
+    # More than its workers have slots for, and each takes long.
+    requests.write_bytes(encoded([chat_line(f"{number}", max_tokens=2000) for number in range(300)]))
+    batch = said_by(simulated, "batch", "submit", str(requests)).strip()
+    ours, its = os.openpty()
+    environ = {**os.environ, "PENSTOCK_URL": simulated.url, "TERM": "xterm-256color", "COLUMNS": "150", "LINES": "40"}
+    with subprocess.Popen([*PENSTOCK, "top"], env=environ, stdin=its, stdout=its, stderr=its) as process:
+        os.close(its)
+        shown = b""
+        while not (batch.encode() in shown and b"in_progress" in shown and b"/300" in shown):
+            shown += os.read(ours, 65_536)
+        process.send_signal(signal.SIGINT)
+        while part := read(ours):
+            shown += part
+    os.close(ours)
+
+    assert process.returncode == 0
+    assert said_by(simulated, "batch", "cancel", batch).split() == [batch, "cancelling"]
 
 
 def read(descriptor: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from tests.acceptance.simulation import POOL
+from tests.harness.batches import CHAT, chat_line, encoded
 from tests.harness.browser import CHROMIUM
 from tests.harness.tab import Tab, tab
 from tests.harness.up import Up, running
@@ -175,6 +177,22 @@ def test_the_live_state_shows_pools_workers_and_jobs_with_their_timelines(page: 
         assert step in timeline
     assert page.evaluate("document.querySelector('#jobs button').getAttribute('aria-expanded')") == "true"
     assert page.evaluate("document.querySelectorAll('#jobs > li').length") >= 1
+
+
+def test_a_batch_is_shown_until_it_has_ended(page: Tab, up: Up) -> None:
+    assert page.evaluate("document.querySelector('#batches-card').checkVisibility()") is False
+    with httpx.Client(base_url=up.url, timeout=30) as client:
+        lines = encoded([chat_line(f"{number}", model="other", max_tokens=100) for number in range(300)])
+        file = client.post("/v1/files", data={"purpose": "batch"}, files={"file": ("a.jsonl", lines)}).json()
+        asked = {"input_file_id": file["id"], "endpoint": CHAT, "completion_window": "24h"}
+        batch = client.post("/v1/batches", json=asked).json()["id"]
+        page.wait_for("document.querySelector('#batches').innerText.includes(' left')")
+        shown = text_of(page, "#batches")
+        client.post(f"/v1/batches/{batch}/cancel").raise_for_status()
+    page.wait_for("!document.querySelector('#batches-card').checkVisibility()")
+
+    assert shown.split("\n")[:2] == [batch, "in_progress"]
+    assert re.search(r"\d+ of 300 requests, \d+(\.\d)?/s, .+ left", shown)
 
 
 def test_a_key_is_asked_for_and_kept_for_the_session_alone(guarded: Up) -> None:

@@ -122,7 +122,7 @@ async def test_a_target_of_odd_characters(
         "/v1//models",
         "/v1/models/../../etc/passwd",
         "/docs/..%2f..%2f__init__.py",
-        "/docs/%2e%2e%2fassets.py",
+        "/docs/%2e%2e%2fdocument.py",
         "/docs/swagger-ui.css.gz",
         "/docs//page.js",
         "/docs/",

@@ -29,7 +29,7 @@ log = logs.get()
 def serve(settings: Settings, pool: str, name: str, recipe: Recipe, history: History, reporter: Reporter) -> None:
     """Run one worker until told to stop. Raises whatever ended it, which it has logged and reported."""
     endpoint = Endpoint.parse(settings.redis.address)
-    # First, for it forks.
+    # First, because it forks: this process has no threads yet.
     with beating(endpoint, pool, Rhythm.of(settings.pools[pool])) as pulse:
         broker = Broker(endpoint, timeout_s=settings.redis.command_timeout_s, patience_s=math.inf)
         place = Place(broker=broker, pulse=pulse, pool=pool, settings=settings.pools[pool], name=name)

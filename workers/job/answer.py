@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Answer(Protocol):
-    """One job's answer in the making."""
+    """Builds one job's answer from the outputs of an engine."""
 
     @property
     def finish(self) -> Finish | None:
@@ -33,7 +33,7 @@ class Answer(Protocol):
 
     @property
     def short_way(self) -> Callable[[int], str] | None:
-        """Where a token's piece depends on nothing but the tokens before it: what makes it, in place of `take`."""
+        """A faster way than `take`, where a token's piece depends only on the tokens before it; else None."""
 
     async def body(self) -> bytes:
         """The whole response body, if it cannot be told from the pieces; only after `finish`."""
@@ -55,7 +55,7 @@ class PlainAnswer(Transcript):
 
     @property
     def short_way(self) -> Callable[[int], str] | None:
-        """Open as long as only the engine can end it."""
+        """There as long as only the engine can end the generation."""
         return self.step if self.is_free else None
 
     async def body(self) -> bytes:

@@ -29,8 +29,8 @@ local function fenced(worker)
   return not state or state == 'lost'
 end
 
--- Wake the leader. A wake-up list of another type stops no script: lead.lua puts it right, and the leader looks about from
--- time to time without it.
+-- Wake who waits for work. A wake-up list of another type stops no script: lead.lua and create_batch.lua put it right, and
+-- who waits looks about from time to time without it.
 local function wake(wake_up)
   if redis.pcall('LLEN', wake_up) == 0 then redis.call('LPUSH', wake_up, 1) end
 end

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, Self
 
 from penstock.cli import table
-from penstock.cli.batch_run.meter import Counts, Meter
-from penstock.cli.batch_run.words import details, progress
+from penstock.cli.remote.batch_meter import Counts, Meter
+from penstock.cli.remote.batch_words import details, progress
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -6,18 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from penstock.batches.batch import MOST_FAULTS, BatchStatus
-from penstock.cli.batch_run.meter import Counts
-
-
-def counts_of(batch: Mapping[str, Any]) -> Counts:
-    """How far it is."""
-    counts, usage = batch["request_counts"], batch["usage"] or {}
-    return Counts(
-        total=counts["total"],
-        completed=counts["completed"],
-        failed=counts["failed"],
-        tokens=usage.get("output_tokens", 0),
-    )
 
 
 def has_results(batch: Mapping[str, Any]) -> bool:

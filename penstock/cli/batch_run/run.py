@@ -25,6 +25,7 @@ from penstock.cli.batch_run.wanted import Wanted, require_output
 from penstock.cli.options import EXIT_LINES_FAILED, EXIT_OK
 from penstock.cli.printable import printable, printable_lines
 from penstock.cli.remote import batches
+from penstock.cli.remote.batch_meter import Counts
 from penstock.cli.remote.failures import RefusedError, ServerError
 from penstock.cli.remote.patience import GIVE_UP_S
 from penstock.cli.remote.submission import only
@@ -166,7 +167,7 @@ class Run:
         try:
             for batch in looks:
                 if batch["request_counts"]["total"]:
-                    self._display.show(outcome.counts_of(batch))
+                    self._display.show(Counts.of(batch))
                 former, waits_for = waits_for, self._host.waits_for(pool_of_batch(self._state.batch) or "")
                 if waits_for not in ("", former):
                     self._display.say(waits_for)

@@ -118,7 +118,7 @@ def cancel(url: str, given: Sequence[str], *, as_json: bool) -> int:
 
 def checked_endpoint(path: Path, wanted: Wanted) -> str:
     """The endpoint of a batch. Raises SettingsError for what no server takes, before a file is uploaded for it."""
-    # To import it takes longer than what else most commands need.
+    # Here, because it takes longer than all that most commands import.
     from penstock.request.job_request import ENDPOINTS
 
     require_one_of("--completion-window", wanted.window, WINDOWS)

@@ -7,7 +7,7 @@ from typing import Any
 
 from penstock.cli.columns import Column, Kind
 
-#: Lanes of a pool, in the order in which they are served, stand between these.
+#: A column for each class, in the order of service, stands between these.
 _BEFORE = (Column("Pool"), Column("Serves"))
 _AFTER = (Column("Tokens/s", Kind.NUMBER, rank=1), Column("Jobs/s", Kind.NUMBER, rank=2), Column("Trouble", Kind.TEXT))
 WORKER_COLUMNS = (

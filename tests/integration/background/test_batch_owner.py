@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
 from background.batches import owner
 from background.batches.validating import validate
@@ -17,6 +19,7 @@ from background.batches.work import Work
 from background.hand_over import HandOver
 from penstock.batches.batch import BatchStatus
 from penstock.broker import batches
+from penstock.broker.keys import keys_of
 from penstock.broker.records import record
 from penstock.intake.batch_input import InputCheck
 from penstock.lines import Line
@@ -67,6 +70,13 @@ async def made(broker: OpenBroker, data_dir: Path) -> AsyncIterator[Batches]:
     await storage.close()
 
 
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = Redis.from_url(redis_url)
+    yield client
+    await client.aclose()
+
+
 LINES = encoded([chat_line(f"{number}") for number in range(1000)])
 
 
@@ -110,6 +120,64 @@ async def test_jobs_have_until_the_end_of_the_window_by_the_clock_of_redis(
     job = await made.broker.ask(record("sim", job_id))
     assert job is not None
     assert abs(job.deadline_ms - (await made.of(id_)).expires_ms) < 60_000
+
+
+async def test_a_batch_that_was_created_is_taken_up_at_once(made: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+    period_s, count = 2.0, 5
+    monkeypatch.setattr(owner, "_EVERY_S", period_s)
+    async with owning(made):
+        await taken(made)
+        begun_s = time.monotonic()
+        for _ in range(count):
+            await taken(made)
+        # Each follows a look, so that without being woken each would wait for nearly a whole period.
+        assert time.monotonic() - begun_s < count * period_s / 2
+
+
+async def test_a_wake_up_that_is_lost_costs_the_period_and_no_more(
+    made: Batches, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process got it, and was killed then."""
+    monkeypatch.setattr(owner, "_EVERY_S", 0.5)
+    key = keys_of("sim").batch_wake_up
+    async with Redis(connection_pool=redis.connection_pool, single_connection_client=True) as killed:
+        # Whoever waits first is served first.
+        waiting = asyncio.ensure_future(killed.execute_command("BLPOP", key, 30))  # type: ignore[no-untyped-call]
+        await until(partial(is_blocked, redis))
+        async with owning(made):
+            id_ = await made.begin(encoded([chat_line("a")]))
+            await until(partial(is_taken, made, id_))
+    assert waiting.done()
+    assert await waiting == (key.encode(), b"1")
+
+
+async def test_a_wake_up_list_of_another_type_holds_up_nothing_and_is_put_right(made: Batches, redis: Redis) -> None:
+    key = keys_of("sim").batch_wake_up
+    id_ = await made.begin(encoded([chat_line("a")]))
+    await redis.delete(key)
+    await redis.set(key, "of somebody else")
+    async with owning(made):
+        await until(partial(is_taken, made, id_))
+        await taken(made)
+    assert await redis.type(key) in (b"none", b"list")
+
+
+async def is_blocked(redis: Redis) -> bool:
+    """Whether somebody waits for a list."""
+    return bool((await redis.info("clients"))["blocked_clients"])
+
+
+async def is_taken(made: Batches, id_: str) -> bool:
+    """Whether a process works on a batch, or did."""
+    owned = await made.broker.ask(batches.owned("sim", id_))
+    return owned is not None and owned.until_ms > 0
+
+
+async def taken(made: Batches) -> str:
+    """A new batch that a process has taken up."""
+    id_ = await made.begin(encoded([chat_line("a")]))
+    await until(partial(is_taken, made, id_))
+    return id_
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from background import storage_walk
 from background.batches import sweep as batch_sweep
 from background.batches.sweep import BatchSweep
 from penstock.batches.part import Kind, file_id, folder_of
@@ -77,7 +78,7 @@ async def test_a_pass_ends_in_time_and_the_next_one_goes_on(
     sweep: BatchSweep, storage: Storage, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """arq ends what takes long; what has to begin again each time would never get to the end."""
-    monkeypatch.setattr(batch_sweep, "_LOOK_S", -1.0)
+    monkeypatch.setattr(storage_walk, "TURN_S", 0.0)
     for number in range(3):
         await put(storage, data_dir, f"{folder_of(f'batch_sim-{number + 10}')}input", age_s=OLD_S)
     left = list[int]()

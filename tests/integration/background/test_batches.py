@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from background.batches import strays
+from background.batches import reconciler
 from background.batches.owner import BatchOwner
 from background.hand_over import HandOver
 from background.ledger_reader import LedgerReader
@@ -440,7 +440,7 @@ async def test_a_job_that_cannot_be_read_keeps_no_batch_from_its_end(
     """As one whose key holds something else; the end of such a job is told to nobody."""
     for one in stack.backgrounds:
         await asyncio.to_thread(one.stop, 10.0)
-    monkeypatch.setattr(strays, "_EVERY_S", 0.2)
+    monkeypatch.setattr(reconciler, "_EVERY_S", 0.2)
     id_ = await made.begin(encoded([chat_line(f"{number}", max_tokens=40) for number in range(20)]))
     hand_over = HandOver(made.broker, Untouched(), WebhookSettings())
     settings = load(stack.config)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from background import file_sweep
+from background import file_sweep, storage_walk
 from background.file_sweep import FileSweep
 from penstock.broker import files
 from penstock.broker.connections import Endpoint
@@ -117,7 +117,7 @@ async def test_a_pass_goes_on_where_the_one_before_stopped(
     sweep: FileSweep, storage: Storage, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_sweep, "_PAGE", 1)
-    monkeypatch.setattr(file_sweep, "_LOOK_S", 0.0)
+    monkeypatch.setattr(storage_walk, "TURN_S", 0.0)
     for number in range(3):
         await put(storage, data_dir, object_name(TENANT, f"file-{number}"), age_s=OLD_S)
     left = []

@@ -24,6 +24,6 @@ async def pool(broker: OpenBroker) -> Pool:
     """Led, with one worker ready."""
     pool = Pool(broker)
     assert await pool.lead()
-    await pool.redis.delete(pool.keys.wake_up)  # Which rang for the new leader.
+    await pool.redis.delete(pool.keys.wake_up)  # Which woke the new leader.
     assert await pool.register("w.1") == "registered"
     return pool

@@ -256,6 +256,7 @@ async def test_pools_as_they_change(client: httpx.AsyncClient, contract: Contrac
         ("GET", "/v1/usage", {"params": {"group_by": "day"}}, 200),
         ("GET", "/v1/usage", {"params": {"from": "soon"}}, 400),
         ("GET", "/docs/page.js", {}, 200),
+        ("GET", "/docs/page.js", {"headers": {"if-none-match": "*"}}, 304),
         ("GET", "/docs/nothing", {}, 404),
         ("GET", "/nothing", {}, 404),
         ("POST", "/nothing", {"json": {}}, 404),

@@ -45,6 +45,20 @@ def requests(tmp_path: Path) -> str:
     return str(path)
 
 
+async def test_top_shows_the_batches_that_have_not_ended(ingress: Serving, broker: OpenBroker, requests: str) -> None:
+    done, running = [(await run(ingress.port, "batch", "submit", requests)).out.strip() for _ in range(2)]
+    await become(broker, done, *DONE)
+    await become(broker, running, BatchStatus.IN_PROGRESS, total=7)
+    rows = (await run(ingress.port, "top", "--once")).out.splitlines()
+    listed = (await run(ingress.port, "top", "--json")).json
+    await broker.run(batches.change(POOL, running, "", BatchStatus.CANCELLING))
+    later = (await run(ingress.port, "top", "--once")).out.splitlines()
+
+    assert [row.split() for row in rows[-2:]] == [[], [running, "in_progress", "0/7", "0"]]
+    assert later[-1].split()[:2] == [running, "cancelling"]
+    assert [(one["object"], one["id"]) for one in listed] == [("pool", POOL), ("batch", running)]
+
+
 async def opened(broker: OpenBroker) -> list[Batch]:
     """The batches that somebody is to work on."""
     found = await broker.ask(batches.open_batches(POOL))

@@ -64,12 +64,12 @@ class Core:
 
     @property
     def vocabulary_tokens(self) -> int:
-        """As wide as the model's last layer."""
+        """The width of the model's last layer."""
         return int(self.config.model_config.get_vocab_size())
 
     @property
     def dead(self) -> bool:
-        """Whether EngineCore is gone, or what tries grammars for it."""
+        """Whether EngineCore is gone, or the process that tries grammars for it."""
         return bool(self._client.resources.engine_dead) or self._trials.is_dead
 
     def encode(self, text: str) -> list[int]:
@@ -147,7 +147,7 @@ def load(settings: VllmSettings) -> Core:
 
 
 def _trials(config: VllmConfig, tokenizer: Any, settings: VllmSettings) -> Trials:
-    """Open what compiles grammars: what is forked from now on, EngineCore first of all, has it."""
+    """Open what compiles grammars; processes that are forked from now on inherit it, EngineCore first."""
     backend = open_backend(config, tokenizer)
     manager.install(backend)
     room = Room(config, tokenizer, backend, settings.grammar_memory_mb)

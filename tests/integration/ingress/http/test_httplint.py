@@ -39,6 +39,8 @@ REQUESTS = {
     "program": b"GET /docs/page.js" + HOST + b"\r\n",
     "packed": b"GET /docs/swagger-ui.css" + HOST + b"Accept-Encoding: gzip\r\n\r\n",
     "unpacked": b"GET /docs/swagger-ui.css" + HOST + b"\r\n",
+    "packed head": b"HEAD /docs/swagger-ui.css" + HOST + b"Accept-Encoding: gzip\r\n\r\n",
+    "packed known": b"GET /docs/swagger-ui.css" + HOST + b"Accept-Encoding: gzip\r\nIf-None-Match: *\r\n\r\n",
     "page to chat": b"GET /" + HOST + b"\r\n",
     "part": b"GET /page/style.css" + HOST + b"\r\n",
     "library": b"GET /penstock.js" + HOST + b"\r\n",

@@ -53,20 +53,3 @@ def test_the_page_holds_no_script_style_or_markup_of_its_making() -> None:
     assert not re.search(
         r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|https?://", programs.replace(SVG, "")
     )
-
-
-async def test_who_has_a_file_does_not_get_it_again(client: httpx.AsyncClient) -> None:
-    first = await client.get("/penstock.js")
-    etag = first.headers["etag"]
-    for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
-        answer = await client.get("/penstock.js", headers={"if-none-match": known})
-        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
-    assert (await client.get("/penstock.js", headers={"if-none-match": '"other"'})).status_code == 200
-
-
-async def test_a_head_tells_of_a_file_without_it(client: httpx.AsyncClient) -> None:
-    whole, head = await client.get("/penstock.js"), await client.head("/penstock.js")
-
-    assert head.content == b""
-    assert head.headers["content-length"] == str(len(whole.content))
-    assert head.headers["etag"] == whole.headers["etag"]

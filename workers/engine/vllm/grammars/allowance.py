@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-#: Spent in one go: about what a neighbour's stream may stand still.
+#: Spent in one go at most: about as long as other streams may stand still.
 BURST_S = 0.15
 #: Earned with each step.
 PER_STEP_S = 0.002
 
 
 class Allowance:
-    """A budget of seconds that grows with each step; a grammar with many ways to read a text can use up any."""
+    """A budget of seconds that grows with each step: a grammar that can read a text in many ways takes any time."""
 
     def __init__(self) -> None:
         self._left_s = BURST_S
@@ -20,9 +20,9 @@ class Allowance:
         return self._left_s < 0
 
     def spend(self, seconds: float) -> None:
-        """Take what a piece of work took."""
+        """Deduct what a piece of work took."""
         self._left_s -= seconds
 
     def earn(self) -> None:
-        """One step more."""
+        """Add what one step earns."""
         self._left_s = min(self._left_s + PER_STEP_S, BURST_S)

@@ -4,7 +4,7 @@ import pytest
 from rich.progress import Progress
 
 from penstock.cli.batch_run.display import Bar, Lines, Silence, display
-from penstock.cli.batch_run.meter import Counts
+from penstock.cli.remote.batch_meter import Counts
 
 
 def counts(done: int) -> Counts:

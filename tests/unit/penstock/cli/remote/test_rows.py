@@ -11,10 +11,12 @@ import pytest
 from rich.console import Console
 
 from ingress.openapi import examples
+from ingress.openapi.batch_examples import BATCH
 from ingress.openapi.operation import SERVED
 from penstock.cli import table
 from penstock.cli.remote import usage
 from penstock.cli.remote.jobs import Wanted, row, state_of
+from penstock.cli.remote.open_batches import BatchRows
 from penstock.cli.remote.pools import WORKER_COLUMNS, classes_of, pool_columns, pool_row, worker_rows
 from penstock.cli.remote.top import screen
 
@@ -84,11 +86,44 @@ def test_a_worker_is_a_row_with_its_load() -> None:
 
 def test_a_screen_shows_both_and_says_what_is_wrong() -> None:
     console = Console(file=StringIO(), width=140)
-    console.print(screen([{**POOLS[0], "troubles": ["\x1b[2J"]}], "No server answers.", 140))
+    console.print(screen([{**POOLS[0], "troubles": ["\x1b[2J"]}], [], "No server answers.", 140))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
 
     assert all(text in shown for text in ("840", "8/8", "No server answers.", "\\x1b[2J"))
     assert "\x1b" not in shown
+    assert "Requests" not in shown
+
+
+def batch(done: int, **fields: Any) -> dict[str, Any]:
+    counts = {"total": 1000, "completed": done - 1, "failed": 1}
+    return {**BATCH, "id": "batch_sim-1", "status": "in_progress", "request_counts": counts, **fields}
+
+
+def test_a_batch_is_a_row_with_its_rate_as_soon_as_that_is_known() -> None:
+    moments = iter((0.0, 10.0))
+    rows = BatchRows(lambda: next(moments))
+
+    assert rows.rows([batch(100, model=None)]) == [("batch_sim-1", "in_progress", "100/1000", "1", "", "", "")]
+    assert rows.rows([batch(200, model="sim")]) == [
+        ("batch_sim-1", "in_progress", "200/1000", "1", "10.0", "1m", "sim")
+    ]
+
+
+def test_a_batch_that_was_gone_for_a_while_has_no_rate() -> None:
+    moments = iter((0.0, 10.0))
+    rows = BatchRows(lambda: next(moments))
+    rows.rows([batch(100)])
+    rows.rows([])
+
+    assert rows.rows([batch(200)])[0][4:6] == ("", "")
+
+
+def test_a_screen_shows_batches_where_there_are_any() -> None:
+    console = Console(file=StringIO(), width=140)
+    console.print(screen(POOLS, BatchRows().rows([batch(100)]), "", 140))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+
+    assert all(text in shown for text in ("Requests", "batch_sim-1", "in_progress", "100/1000"))
 
 
 def test_no_pools_and_no_workers_are_empty_tables(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
+from typing import Any, Self
 
 from msgspec import Struct
 
@@ -18,6 +20,17 @@ class Counts(Struct, frozen=True, kw_only=True):
     failed: int
     #: Generated so far.
     tokens: int
+
+    @classmethod
+    def of(cls, batch: Mapping[str, Any]) -> Self:
+        """Those of a batch's object."""
+        counts, usage = batch["request_counts"], batch["usage"] or {}
+        return cls(
+            total=counts["total"],
+            completed=counts["completed"],
+            failed=counts["failed"],
+            tokens=usage.get("output_tokens", 0),
+        )
 
     @property
     def done(self) -> int:

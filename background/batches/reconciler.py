@@ -1,4 +1,4 @@
-"""Jobs of a batch that nobody tells of: their record was lost, or the ledger's entry of their end was."""
+"""Finds jobs of a batch that would stay open for ever: their record, or the ledger's entry of their end, was lost."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _EVERY_S = 30.0
 _MOST = 500
 
 
-class Strays:
-    """Looks at all open jobs now and then; what is wrong twice in a row is put right."""
+class BatchReconciler:
+    """Looks at all open jobs of a batch now and then, and mends what is wrong twice in a row."""
 
     def __init__(self, work: Work, expansion: Expansion, results: Results) -> None:
         self._work = work
@@ -29,7 +29,7 @@ class Strays:
         self._untold = set[str]()
 
     async def look(self, batch: Batch, cut_short: str, now_ms: int) -> None:
-        """Make lost jobs again, and write the results of those that ended untold.
+        """Make lost jobs again, and write the results of those whose end the ledger did not tell.
 
         Raises DisownedError, BrokerError, StorageError.
         """
@@ -43,7 +43,7 @@ class Strays:
         untold = {
             job
             for job, one in zip(jobs, found, strict=True)
-            # What cannot be read ends no more, and tells nobody.
+            # A job whose record cannot be read never ends, and nobody is told of it.
             if isinstance(one, Exception) or (one is not None and one.state.terminal)
         }
         lost_for_sure, self._lost = lost & self._lost, lost
@@ -52,7 +52,7 @@ class Strays:
             untold_for_sure |= lost_for_sure
         elif lost_for_sure:
             await self._expansion.make_again(batch, {job: places[job] for job in sorted(lost_for_sure)}, now_ms)
-            # Of lines that are written by now the record tells more than this one.
+            # `batch` is a copy from before: of lines that were written meanwhile the record says more.
             return
         if untold_for_sure:
             await self._results.write_those(batch, sorted(untold_for_sure)[:_MOST], cut_short)

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.cli.batch_run.meter import Counts, Meter, Pace
-from penstock.cli.batch_run.words import duration, progress
+from penstock.cli.remote.batch_meter import Counts, Meter, Pace
+from penstock.cli.remote.batch_words import duration, progress
 
 
 def counts(done: int, failed: int = 0, tokens: int = 0) -> Counts:
     return Counts(total=1000, completed=done - failed, failed=failed, tokens=tokens)
+
+
+def test_counts_are_those_of_the_server() -> None:
+    batch = {"request_counts": {"total": 10, "completed": 7, "failed": 2}, "usage": {"output_tokens": 70}}
+    assert Counts.of(batch) == Counts(total=10, completed=7, failed=2, tokens=70)
 
 
 def test_nothing_is_known_of_the_pace_at_first() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.cli.batch_run.meter import Counts, Pace
+from penstock.cli.remote.batch_meter import Counts, Pace
 
 _MINUTE_S = 60
 _HOUR_S = 3600
