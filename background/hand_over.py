@@ -191,8 +191,8 @@ def _of_job(entry: Entry) -> Iterator[Destination]:
             yield Destination(url=target.url, subscription=FOR_JOBS, secret=target.secret or "")
 
 
-def _metadata(entry: Entry, record: tuple[str, str] | Exception) -> Mapping[str, str] | None:
-    """The job's metadata; None where its record is gone or belongs to a later run."""
-    if isinstance(record, Exception) or record[0] != str(entry.fence):
+def _metadata(entry: Entry, record: tuple[str, str] | Exception | None) -> Mapping[str, str] | None:
+    """The job's metadata; None where its record is gone, was erased or belongs to a later run."""
+    if record is None or isinstance(record, Exception) or record[0] != str(entry.fence):
         return None
     return msgspec.json.decode(record[1], type=dict[str, str]) if record[1] else {}

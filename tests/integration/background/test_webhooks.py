@@ -14,8 +14,11 @@ from structlog.testing import capture_logs
 from background.sweep import Sweep
 from background.task_queue import QUEUE
 from background.tasks import Tasks
+from penstock.answers.outcome import PURGED
 from penstock.broker import ledger, webhooks
 from penstock.broker.keys import DELIVERING_TENANTS, TenantKeys
+from penstock.broker.submission import purge
+from penstock.frames import Generated, Result
 from penstock.job import State
 from penstock.settings import Settings
 from penstock.storage import open_storage
@@ -64,6 +67,18 @@ async def test_the_end_of_a_job_is_told_once(pool: Pool, settings: Settings, rec
     assert received.event["data"]["metadata"] == {"ticket": "1"}
     assert (delivery.state, delivery.attempts, delivery.log[0].status) == (DeliveryState.DELIVERED, 1, 204)
     assert receiver.wrong == []
+
+
+async def test_what_is_erased_is_not_told_to_have_had_no_metadata(
+    pool: Pool, settings: Settings, receiver: Receiver, webhook: str
+) -> None:
+    job = await ended_job(pool, webhook=webhook, metadata='{"ticket":"1"}')
+    assert await pool.broker.run(purge(POOL, job, Result(PURGED, Generated()))) == "purged"
+    async with background(pool, settings):
+        await ended_job(pool, webhook=webhook)
+        await all_ended(pool, 2)
+    told = {one.job: one.event["data"]["metadata"] for one in receiver.received}
+    assert (told.pop(job), list(told.values())) == (None, [{}])
 
 
 async def test_every_kind_of_end_is_told_and_nothing_else(
