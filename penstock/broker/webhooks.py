@@ -98,7 +98,7 @@ def record(
 
 def note(
     tenant: str,
-    delivery_id: str,
+    delivery: Delivery,
     attempt: Attempt,
     state: DeliveryState,
     *,
@@ -106,13 +106,13 @@ def note(
     sweep_after_ms: int,
     keep_ms: int,
 ) -> Call[str]:
-    """Write down an attempt: "noted" or "stale"."""
+    """Write down an attempt of a delivery, as it was read before: "noted", "anew" or "stale"."""
     keys = TenantKeys(tenant)
     args = (
-        *(delivery_id, attempt.number, encode_attempt(attempt), state, pause_ms, sweep_after_ms, keep_ms),
-        _MOST_ATTEMPTS,
+        *(delivery.id, attempt.number, encode_attempt(attempt), state, pause_ms, sweep_after_ms, keep_ms),
+        *(_MOST_ATTEMPTS, delivery.attempts_before),
     )
-    return Call(_NOTE, (keys.delivery(delivery_id), keys.pending), args, text)
+    return Call(_NOTE, (keys.delivery(delivery.id), keys.pending), args, text)
 
 
 def redeliver(tenant: str, delivery_id: str) -> Call[str]:
