@@ -167,7 +167,7 @@ class Delivering:
         )
         call = webhooks.note(
             tenant,
-            delivery.id,
+            delivery,
             attempt,
             state,
             pause_ms=pause_ms,
@@ -178,8 +178,11 @@ class Delivering:
         is_standing = subscription is not None and subscription.id != FOR_JOBS
         if answer.outcome is AttemptOutcome.GONE and subscription is not None and is_standing:
             await self._disable(tenant, subscription, delivery)
-        is_noted = await self._broker.run(call) == "noted"
+        reply = await self._broker.run(call)
         metrics.WEBHOOK_ATTEMPTS.labels(answer.outcome).inc()
+        if reply == "anew":
+            raise again_after(0)
+        is_noted = reply == "noted"
         if state is not DeliveryState.PENDING and is_noted:
             metrics.WEBHOOK_DELIVERIES.labels(state).inc()
             if state is DeliveryState.FAILED:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 #: An attempt that finds no room is tried again after this long at most: by then the host may be well again.
-_LONGEST_WAIT_S = 60.0
+LONGEST_WAIT_S = 60.0
 _SHORTEST_WAIT_S = 0.05
 #: Of a new duration, in the mean.
 _WEIGHT = 0.3
@@ -46,7 +46,7 @@ class Destinations:
             self._tenants[tenant] = self._tenants.get(tenant, 0) + 1
             return 0.0
         host.booked_until_s = max(host.booked_until_s, now_s) + host.mean_s / limit
-        return min(max(host.booked_until_s - now_s, _SHORTEST_WAIT_S), _LONGEST_WAIT_S)
+        return min(max(host.booked_until_s - now_s, _SHORTEST_WAIT_S), LONGEST_WAIT_S)
 
     def leave(self, url: str, tenant: str, took_s: float, *, has_timed_out: bool) -> None:
         """An attempt has ended."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from background.delivering import SWEEP_AFTER_S, TASK
+from background.destinations import LONGEST_WAIT_S
 from penstock.broker import webhooks
 from penstock.errors import BrokerUnavailableError
 from penstock.telemetry import events, logs, metrics
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 MOST_AT_ONCE = 500
 #: How long arq keeps a task: longer than the default schedule takes. The sweep finds what is lost.
 _MOST_KEPT_S = 7 * 24 * 3600
+#: What is due and waits in arq for longer than a host lets wait was asked for again in the middle of a long pause.
+_LONGEST_WAIT_S = 1.5 * LONGEST_WAIT_S
 
 Planned = tuple["Entry", Sequence[Destination]]
 
@@ -76,8 +79,10 @@ class HandOver:
             await self._record_all([(tenant, NewDelivery(event, "", one)) for one in receivers])
 
     async def put(self, tenant: str, delivery_id: str) -> bool:
-        """Put a delivery into the queue, unless it is there. Raises BrokerUnavailableError."""
-        return await self._queue.put(TASK, tenant, delivery_id, task_id=delivery_id, keep_s=_MOST_KEPT_S)
+        """Put a delivery that is due into the queue, unless it is there. Raises BrokerUnavailableError."""
+        return await self._queue.put(
+            *(TASK, tenant, delivery_id), task_id=delivery_id, keep_s=_MOST_KEPT_S, within_s=_LONGEST_WAIT_S
+        )
 
     async def _subscriptions(self, tenants: set[str]) -> Mapping[str, Sequence[Subscription]]:
         """Subscriptions by tenant; a tenant whose subscriptions cannot be read has none, and delays no other."""
@@ -191,8 +196,8 @@ def _of_job(entry: Entry) -> Iterator[Destination]:
             yield Destination(url=target.url, subscription=FOR_JOBS, secret=target.secret or "")
 
 
-def _metadata(entry: Entry, record: tuple[str, str] | Exception) -> Mapping[str, str] | None:
-    """The job's metadata; None where its record is gone or belongs to a later run."""
-    if isinstance(record, Exception) or record[0] != str(entry.fence):
+def _metadata(entry: Entry, record: tuple[str, str] | Exception | None) -> Mapping[str, str] | None:
+    """The job's metadata; None where its record is gone, was erased or belongs to a later run."""
+    if record is None or isinstance(record, Exception) or record[0] != str(entry.fence):
         return None
     return msgspec.json.decode(record[1], type=dict[str, str]) if record[1] else {}

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -59,15 +60,19 @@ class TaskQueue:
         # Its lines are one per task; what is worth one, ours tell.
         logging.getLogger("arq").setLevel(logging.CRITICAL)
 
-    async def put(self, task: str, *args: str, task_id: str, keep_s: float) -> bool:
+    async def put(self, task: str, *args: str, task_id: str, keep_s: float, within_s: float) -> bool:
         """Have a task run, unless one of this id waits or runs; whether it was put in.
 
-        It is forgotten `keep_s` after it was put in. Raises BrokerUnavailableError.
+        One that would wait for longer than `within_s` need not wait any more. It is forgotten `keep_s` after it was put
+        in. Raises BrokerUnavailableError.
         """
         try:
-            return await self._redis.enqueue_job(task, *args, _job_id=task_id, _expires=keep_s) is not None
+            is_new = await self._redis.enqueue_job(task, *args, _job_id=task_id, _expires=keep_s) is not None
+            if not is_new:
+                await self._bring_forward(task_id, within_s)
         except (RedisError, OSError, TimeoutError) as error:
             raise BrokerUnavailableError(f"arq's Redis is out of reach: {error}") from error
+        return is_new
 
     async def run(self, tasks: Sequence[Function], cron_jobs: Sequence[CronJob]) -> None:
         """Run tasks until stopped, whatever happens to Redis."""
@@ -86,13 +91,19 @@ class TaskQueue:
         """Take up no more tasks."""
         self._stopping.set()
 
-    def _worker(self, tasks: Sequence[Function], cron_jobs: Sequence[CronJob]) -> Worker:
+    async def _bring_forward(self, task_id: str, within_s: float) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        due_ms = await self._redis.zscore(QUEUE, task_id)
+        if due_ms is not None and due_ms > now_ms + within_s * 1000:
+            await self._redis.zadd(QUEUE, {task_id: now_ms}, xx=True, lt=True)
+
+    def _worker(self, tasks: Sequence[Function], cron_jobs: Sequence[CronJob]) -> _Worker:
         async def on_startup(_: dict[Any, Any]) -> None:
             if self._pause.has_begun:
                 _log.info(events.QUEUE_BACK)
                 self._pause.reset()
 
-        return Worker(
+        return _Worker(
             tasks,
             cron_jobs=cron_jobs,
             redis_pool=self._redis,
@@ -111,9 +122,12 @@ class TaskQueue:
             _log.warning(events.QUEUE_LOST, why=repr(error))
         await rest(self._stopping, self._pause.next_s())
 
-    async def _end(self, worker: Worker, life: asyncio.Task[None]) -> None:
+    async def _end(self, worker: _Worker, life: asyncio.Task[None]) -> None:
         """Let running tasks end; those that do not in time are run again, here or elsewhere."""
         worker.allow_pick_jobs = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_S), worker.looking:
+                pass
         if worker.tasks and not life.done():
             await asyncio.wait(list(worker.tasks.values()), timeout=_GRACE_S)
         left: set[asyncio.Task[Any]] = {life, *worker.tasks.values()}
@@ -123,6 +137,22 @@ class TaskQueue:
             # Again and again: a library on the way may take a cancellation for something else.
             ended, left = await asyncio.wait(left, timeout=_CANCEL_EVERY_S)
             await asyncio.gather(*ended, return_exceptions=True)
+
+
+class _Worker(Worker):  # type: ignore[misc]  # arq has no types
+    """Arq's, which can be waited for until it is not looking into the queue: to end it there loses a connection."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.looking = asyncio.Lock()
+
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        async with self.looking:
+            await super().start_jobs(job_ids)
+
+    async def heart_beat(self) -> None:
+        async with self.looking:
+            await super().heart_beat()
 
 
 def task(work: Task, name: str, *, timeout_s: float, max_tries: int) -> Function:

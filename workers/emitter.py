@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Steps that a job may have in the journal alone; then its tokens are copied into its record.
 CHECKPOINT_STEPS = 4000
+#: A journal that no job needs goes after so long; at once, it would cost a worker of short jobs a round trip for each.
+CLEAR_AFTER_S = 1.0
 
 
 class Emitter:
@@ -69,6 +71,7 @@ class Emitter:
         self._writes: list[Write] = []
         self._began_s = 0.0
         self._is_due = False
+        self._is_clear_due = False
         #: Set when a round trip failed, so that `run` repeats it; set also when `run` is to end.
         self._is_stuck = asyncio.Event()
         self._trouble = WorkerTrouble(pool, instance)
@@ -165,9 +168,12 @@ class Emitter:
 
     def _write(self) -> None:
         writes = [*self._emit(), *map(self._checkpoint, self._window.due()), *self._closings()]
-        if not writes:
+        if writes:
+            self._begin(writes)
+        else:
             self._quiet.set()
-            return
+
+    def _begin(self, writes: list[Write]) -> None:
         self._quiet.clear()
         self._writes = writes
         self._began_s = time.perf_counter()
@@ -264,4 +270,24 @@ class Emitter:
 
     def _close(self, run: Run, reply: str) -> None:
         self._window.close(run)
+        self._clear_later()
         self._on_closed(run, reply)
+
+    def _clear_later(self) -> None:
+        if self._window.spent and not self._is_clear_due:
+            self._is_clear_due = True
+            self._loop.call_later(CLEAR_AFTER_S, self._clear)
+
+    def _clear(self) -> None:
+        """Where still no job needs the journal, it goes: a job in it may have been erased."""
+        self._is_clear_due = False
+        if self._is_fenced or self._error is not None:
+            return
+        if self._writes:
+            self._clear_later()
+        elif entry := self._window.spent:
+            call = holding.clear_journal(self._pool, self._instance, entry)
+            self._begin([(call, partial(self._cleared, entry))])
+
+    def _cleared(self, entry: str, _reply: str) -> None:
+        self._window.cleared(entry)

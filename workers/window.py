@@ -32,6 +32,12 @@ class JournalWindow:
         self._open: dict[Run, _Since] = {}
         self._step = 0
         self._last_entry = "0"
+        self._cleared = "0"
+
+    @property
+    def spent(self) -> str:
+        """The journal's last entry, where neither it nor any before is needed and they are still there; else ""."""
+        return "" if self._open or self._cleared == self._last_entry else self._last_entry
 
     @property
     def oldest(self) -> str:
@@ -55,6 +61,10 @@ class JournalWindow:
         """A step is in the journal."""
         self._step += 1
         self._last_entry = entry
+
+    def cleared(self, entry: str) -> None:
+        """The journal has nothing any more up to this entry."""
+        self._cleared = entry
 
     def due(self) -> list[Run]:
         """Runs whose tokens should go into their records now."""

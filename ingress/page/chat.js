@@ -108,10 +108,12 @@ export class Chat {
     const ended = { role: "assistant", content: turn.text, job, model, fault, pace: { ...pace } };
     this.#keep({ turns: [...this.#conversation.turns, ended], pending: null });
     turn.isBusy = false;
-    if (pace.tokens) this.#tell(turn, pace, job);
-    if (fault) turn.fail(fault);
-    this.#settle();
-    this.#say(fault || `Done: ${plural(pace.tokens, "token")}, the first after ${duration(pace.ttftMs)}${perSecond(pace)}.`);
+    this.#scrolling(() => {
+      if (pace.tokens) this.#tell(turn, pace, job);
+      if (fault) turn.fail(fault);
+      this.#settle();
+      this.#say(fault || `Done: ${plural(pace.tokens, "token")}, the first after ${duration(pace.ttftMs)}${perSecond(pace)}.`);
+    });
     this.#onChange();
   }
 

@@ -53,6 +53,11 @@ async function loadModels() {
   }
 }
 
+/** The chat is as high as the head of the page leaves room for, which takes a line more where there is a key. */
+new ResizeObserver(([{ target }]) => {
+  document.documentElement.style.setProperty("--head", `${target.offsetHeight}px`);
+}).observe(byId("head"));
+
 addEventListener("pagehide", () => chat.keep());
 watchPools(showPools, tellTrouble);
 loadModels();

@@ -20,6 +20,7 @@ _REGISTER = Script("register")
 _BEAT = Script("beat")
 _CLAIM = Script("claim")
 _EMIT = Script("emit")
+_CLEAR_JOURNAL = Script("clear_journal")
 _FINISH = Script("finish")
 _HAND_BACK = Script("hand_back")
 _CHECKPOINT = Script("checkpoint")
@@ -139,6 +140,12 @@ def emit(
     for channel, index in sends:
         args += (channel, index + 1)
     return Call(_EMIT, (keys.worker(instance), keys.journal(instance)), args, text)
+
+
+def clear_journal(pool: str, instance: str, last: str) -> Call[str]:
+    """Drop a journal that recovery does not need, up to its last entry: "cleared" or "fenced"."""
+    keys = keys_of(pool)
+    return Call(_CLEAR_JOURNAL, (keys.worker(instance), keys.journal(instance)), (last,), text)
 
 
 def finish(

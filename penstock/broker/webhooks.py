@@ -67,10 +67,10 @@ def delete(tenant: str, before: Subscription) -> Call[str]:
     return Call(_PUT, (TenantKeys(tenant).webhooks,), (before.id, encode_subscription(before), b"", 0), text)
 
 
-def metadata(pool: str, job_id: str) -> Query[tuple[str, str]]:
-    """Of a job's record: its fence, and its metadata as JSON; "" where there is none (any more)."""
-    command = ("HMGET", keys_of(pool).job(job_id), "fence", "metadata")
-    return Query(command, lambda reply: ((reply[0] or b"").decode(), (reply[1] or b"").decode()))
+def metadata(pool: str, job_id: str) -> Query[tuple[str, str] | None]:
+    """Of a job's record: its fence, and its metadata as JSON, "" for none; None where it is gone or was erased."""
+    command = ("HMGET", keys_of(pool).job(job_id), "fence", "metadata", "purged")
+    return Query(command, _metadata)
 
 
 def touch(tenant: str, now_ms: int) -> Query[int]:
@@ -98,7 +98,7 @@ def record(
 
 def note(
     tenant: str,
-    delivery_id: str,
+    delivery: Delivery,
     attempt: Attempt,
     state: DeliveryState,
     *,
@@ -106,13 +106,13 @@ def note(
     sweep_after_ms: int,
     keep_ms: int,
 ) -> Call[str]:
-    """Write down an attempt: "noted" or "stale"."""
+    """Write down an attempt of a delivery, as it was read before: "noted", "anew" or "stale"."""
     keys = TenantKeys(tenant)
     args = (
-        *(delivery_id, attempt.number, encode_attempt(attempt), state, pause_ms, sweep_after_ms, keep_ms),
-        _MOST_ATTEMPTS,
+        *(delivery.id, attempt.number, encode_attempt(attempt), state, pause_ms, sweep_after_ms, keep_ms),
+        *(_MOST_ATTEMPTS, delivery.attempts_before),
     )
-    return Call(_NOTE, (keys.delivery(delivery_id), keys.pending), args, text)
+    return Call(_NOTE, (keys.delivery(delivery.id), keys.pending), args, text)
 
 
 def redeliver(tenant: str, delivery_id: str) -> Call[str]:
@@ -169,6 +169,11 @@ def overdue_of(answers: Sequence[Any]) -> Overdue:
 def drop(tenant: str, delivery_id: str) -> Query[int]:
     """Strike off a pending delivery that has no record."""
     return Query(("ZREM", TenantKeys(tenant).pending, delivery_id), int)
+
+
+def _metadata(reply: list[bytes | None]) -> tuple[str, str] | None:
+    fence, metadata_, purged = reply
+    return None if fence is None or purged is not None else (fence.decode(), (metadata_ or b"").decode())
 
 
 def _subscriptions(reply: list[bytes]) -> Mapping[str, Subscription]:

@@ -10,6 +10,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 #: A gateway makes IPv4 addresses of these (RFC 6052).
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+#: Private before `fc00::/7` was, and still used here and there (RFC 3879): `is_global` takes it for public.
+_SITE_LOCAL = ipaddress.IPv6Network("fec0::/10")
 
 
 def networks_of(allowed: Iterable[str]) -> list[Network]:
@@ -24,7 +26,7 @@ def is_allowed(address: Address, networks: Sequence[Network]) -> bool:
 
 
 def _is_public(address: Address) -> bool:
-    return address.is_global and not (address.is_multicast or address.is_reserved)
+    return address.is_global and not (address.is_multicast or address.is_reserved or address in _SITE_LOCAL)
 
 
 def _inner(address: Address) -> Address:

@@ -224,6 +224,34 @@ def give_key(page: Tab, key: str) -> None:
     )
 
 
+@pytest.mark.parametrize(("width", "height"), [(320, 640), (390, 844), (1280, 720)])
+def test_where_a_key_is_set_the_question_is_in_sight_at_every_size(guarded: Up, width: int, height: int) -> None:
+    with tab() as page:
+        page.open(guarded.url)
+        page.resize(width, height)
+        page.wait_for("document.querySelector('#key-dialog')?.open")
+        give_key(page, KEY)
+        page.wait_for("!document.querySelector('#forget-key').hidden && document.querySelector('#model').value")
+        page.wait_for(f"document.querySelector('#ask').getBoundingClientRect().bottom <= {height}")
+
+        assert page.evaluate("scrollY") == 0
+
+
+def test_what_an_answer_failed_of_is_in_sight(page: Tab) -> None:
+    page.resize(390, 500)
+    ask(page, QUESTION)
+    answer(page)
+    ask(page, "#sim:error_at=50")
+    page.wait_for("document.querySelector('#turns .fault')")
+    below = page.evaluate(
+        "document.querySelector('#turns .fault').getBoundingClientRect().bottom"
+        " - document.querySelector('#log').getBoundingClientRect().bottom"
+    )
+
+    assert page.evaluate("document.querySelector('#log').scrollTop") > 0
+    assert below <= 0
+
+
 def test_an_answer_is_text_and_never_markup(page: Tab) -> None:
     ask(page, "<img src=x onerror=alert(1)><script>alert(2)</script>")
     answer(page)

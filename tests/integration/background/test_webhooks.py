@@ -14,8 +14,11 @@ from structlog.testing import capture_logs
 from background.sweep import Sweep
 from background.task_queue import QUEUE
 from background.tasks import Tasks
+from penstock.answers.outcome import PURGED
 from penstock.broker import ledger, webhooks
 from penstock.broker.keys import DELIVERING_TENANTS, TenantKeys
+from penstock.broker.submission import purge
+from penstock.frames import Generated, Result
 from penstock.job import State
 from penstock.settings import Settings
 from penstock.storage import open_storage
@@ -64,6 +67,18 @@ async def test_the_end_of_a_job_is_told_once(pool: Pool, settings: Settings, rec
     assert received.event["data"]["metadata"] == {"ticket": "1"}
     assert (delivery.state, delivery.attempts, delivery.log[0].status) == (DeliveryState.DELIVERED, 1, 204)
     assert receiver.wrong == []
+
+
+async def test_what_is_erased_is_not_told_to_have_had_no_metadata(
+    pool: Pool, settings: Settings, receiver: Receiver, webhook: str
+) -> None:
+    job = await ended_job(pool, webhook=webhook, metadata='{"ticket":"1"}')
+    assert await pool.broker.run(purge(POOL, job, Result(PURGED, Generated()))) == "purged"
+    async with background(pool, settings):
+        await ended_job(pool, webhook=webhook)
+        await all_ended(pool, 2)
+    told = {one.job: one.event["data"]["metadata"] for one in receiver.received}
+    assert (told.pop(job), list(told.values())) == (None, [{}])
 
 
 async def test_every_kind_of_end_is_told_and_nothing_else(
@@ -336,6 +351,53 @@ async def test_where_arqs_redis_is_away_the_ledger_goes_on_and_the_sweep_makes_g
     assert len(receiver.received) == 1
 
 
+@pytest.mark.parametrize(("retry_s", "made"), [(3600.0, 1), (0.02, 2)], ids=["in a long pause", "after its last"])
+async def test_what_is_asked_for_again_is_sent_at_the_next_look(
+    pool: Pool, redis_url: str, receiver: Receiver, webhook: str, retry_s: float, made: int
+) -> None:
+    receiver.answer = lambda _: Reply(500)
+    async with background(pool, settings_for(redis_url, retry_s=(retry_s,))) as parts:
+        await ended_job(pool, webhook=webhook)
+        await until(lambda: _has_attempts(pool, made))
+        # Arq has put the task back, to sleep, or has forgotten it.
+        await until(lambda: _sleeps(pool, is_there=made == 1))
+        receiver.answer = lambda _: Reply()
+        (delivery,) = await deliveries(pool)
+        assert await pool.broker.run(webhooks.redeliver(TENANT, delivery.id)) == "pending"
+        await parts._sweep.once()
+        (delivery,) = await all_ended(pool, 1)
+    assert (delivery.state, delivery.attempts) == (DeliveryState.DELIVERED, made + 1)
+    assert len(set(receiver.ids())) == 1
+
+
+async def test_what_is_asked_for_again_during_an_attempt_is_sent_after_it(
+    pool: Pool, redis_url: str, receiver: Receiver, webhook: str
+) -> None:
+    """The second attempt is the last of its schedule, and hangs while somebody asks for another."""
+    receiver.answer = lambda _: Reply(500) if len(receiver.received) == 1 else receiver.hang(_)
+    async with background(pool, settings_for(redis_url, retry_s=(0.05,), timeout_s=2.0)):
+        await ended_job(pool, webhook=webhook)
+        await until(_some(receiver, 2))
+        (delivery,) = await deliveries(pool)
+        receiver.answer = lambda _: Reply()
+        assert await pool.broker.run(webhooks.redeliver(TENANT, delivery.id)) == "pending"
+        (delivery,) = await all_ended(pool, 1)
+    assert (delivery.state, delivery.attempts) == (DeliveryState.DELIVERED, 3)
+
+
+async def test_a_sweep_leaves_alone_what_waits_for_its_host(pool: Pool, settings: Settings, webhook: str) -> None:
+    parts = Tasks(pool.broker, open_storage(settings.storage), settings)
+    await ended_job(pool, webhook=webhook)
+    await _hand_all_over(pool, parts)
+    await _make_due(pool)
+    (delivery,) = await deliveries(pool)
+    due_ms = time.time_ns() // 1_000_000 + 75_000
+    await pool.redis.zadd(QUEUE, {delivery.id: due_ms})
+    await parts._sweep.once()
+    assert await pool.redis.zscore(QUEUE, delivery.id) == due_ms
+    await parts._queue._redis.aclose()
+
+
 async def test_two_that_both_believe_to_read_make_one_delivery_of_each_end(
     pool: Pool, settings: Settings, receiver: Receiver, webhook: str
 ) -> None:
@@ -397,6 +459,14 @@ async def _has_attempts(pool: Pool, count: int) -> bool:
 async def _is_read(pool: Pool) -> bool:
     length: int = await pool.redis.xlen(pool.keys.ledger)
     return length == 0
+
+
+async def _sleeps(pool: Pool, *, is_there: bool) -> bool:
+    """Whether arq has a task that is due in half an hour or later, or none at all."""
+    later_ms = time.time_ns() // 1_000_000 + 1_800_000
+    waiting = await pool.redis.zrange(QUEUE, 0, -1, withscores=True)
+    tasks = [due_ms for name, due_ms in waiting if name.startswith(b"evt-")]
+    return any(due_ms > later_ms for due_ms in tasks) if is_there else not tasks
 
 
 def _some(receiver: Receiver, count: int) -> Callable[[], Awaitable[bool]]:

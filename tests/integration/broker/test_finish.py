@@ -68,6 +68,25 @@ async def test_the_journal_forgets_what_nobody_needs(pool: Pool) -> None:
     assert await pool.redis.xlen(pool.keys.journal("w.1")) < 250
 
 
+async def test_a_journal_that_is_cleared_loses_nothing_that_came_after(pool: Pool) -> None:
+    held = await pool.running("w.1")
+    steps = [await pool.broker.run(holding.emit(POOL, "w.1", "", [_frame(held, at, at + 1)], [])) for at in range(3)]
+    clear = holding.clear_journal(POOL, "w.1", steps[1])
+    for _ in range(2):
+        assert await pool.broker.run(clear) == "cleared"
+        assert await _journal(pool, "w.1") == [_frame(held, 2, 3)]
+    await pool.lose("w.1")
+    assert await pool.broker.run(holding.clear_journal(POOL, "w.1", steps[2])) == "fenced"
+    assert len(await _journal(pool, "w.1")) == 1
+
+
+async def test_what_is_no_journal_is_not_cleared_and_holds_up_nobody(pool: Pool) -> None:
+    await pool.running("w.1")
+    await pool.redis.set(pool.keys.journal("w.1"), "no journal")
+    assert await pool.broker.run(holding.clear_journal(POOL, "w.1", "1-0")) == "cleared"
+    assert await pool.redis.get(pool.keys.journal("w.1")) == b"no journal"
+
+
 async def test_a_lost_worker_can_send_nothing(pool: Pool) -> None:
     held = await pool.running("w.1")
     await pool.lose("w.1")

@@ -27,9 +27,12 @@ async def record(pool: Pool, new: NewDelivery = NEW, **changes: int) -> str:
     return await pool.broker.run(webhooks.record(TENANT, new, **{**limits, **changes}))
 
 
-async def note(pool: Pool, number: int, state: DeliveryState = DeliveryState.PENDING) -> str:
+async def note(
+    pool: Pool, number: int, state: DeliveryState = DeliveryState.PENDING, seen: Delivery | None = None
+) -> str:
     attempt = Attempt(number=number, at_ms=1, outcome=AttemptOutcome.REFUSED)
-    call = webhooks.note(TENANT, NEW.id, attempt, state, pause_ms=5000, sweep_after_ms=1000, keep_ms=60_000)
+    seen = seen or await read(pool)
+    call = webhooks.note(TENANT, seen, attempt, state, pause_ms=5000, sweep_after_ms=1000, keep_ms=60_000)
     return await pool.broker.run(call)
 
 
@@ -90,6 +93,32 @@ async def test_what_is_asked_for_again_begins_its_schedule_anew(pool: Pool) -> N
     assert (delivery.state, delivery.attempts, delivery.attempts_of_schedule) == (DeliveryState.PENDING, 1, 0)
     assert await pool.redis.pttl(KEYS.delivery(NEW.id)) == -1
     assert await pool.broker.run(webhooks.redeliver(TENANT, "nothing")) == "missing"
+
+
+@pytest.mark.parametrize("state", [DeliveryState.PENDING, DeliveryState.FAILED])
+async def test_what_is_asked_for_again_during_an_attempt_does_not_wait_or_end_as_that_one_would(
+    pool: Pool, state: DeliveryState
+) -> None:
+    await record(pool)
+    await note(pool, 1)
+    seen = await read(pool)
+    await pool.broker.run(webhooks.redeliver(TENANT, NEW.id))
+    asked = await read(pool)
+    assert [await note(pool, 2, state, seen), await note(pool, 2, state, seen)] == ["anew", "stale"]
+    delivery = await read(pool)
+    assert (delivery.state, delivery.next_ms) == (DeliveryState.PENDING, asked.next_ms)
+    assert (delivery.attempts, delivery.attempts_of_schedule, len(delivery.log)) == (2, 0, 2)
+    assert await pool.redis.zcard(KEYS.pending) == 1
+
+
+async def test_what_is_asked_for_again_during_an_attempt_that_succeeds_is_delivered(pool: Pool) -> None:
+    await record(pool)
+    await note(pool, 1)
+    seen = await read(pool)
+    await pool.broker.run(webhooks.redeliver(TENANT, NEW.id))
+    assert await note(pool, 2, DeliveryState.DELIVERED, seen) == "noted"
+    assert (await read(pool)).state is DeliveryState.DELIVERED
+    assert await pool.redis.zcard(KEYS.pending) == 0
 
 
 async def test_the_log_and_what_is_pending_are_bounded(pool: Pool) -> None:

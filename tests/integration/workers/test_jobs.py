@@ -9,6 +9,7 @@ import pytest
 from penstock.errors import ContextLengthError
 from penstock.job import State
 from penstock.request import Api
+from tests.eventual import until
 from tests.integration.broker.pool import Pool
 from tests.integration.workers.workplace import Ear, Hand, body, ended, text_of, tokens_of
 
@@ -40,6 +41,19 @@ async def test_a_finished_job_has_result_and_usage_and_leaves_the_inbox(hire: Hi
     assert job.result.end.prompt_tokens > 0
     assert job.created_ms <= job.started_ms <= job.first_token_ms <= job.finished_ms
     assert await pool.inbox(instance) == []
+
+
+async def test_a_worker_without_jobs_keeps_none_of_their_tokens(hire: Hire, pool: Pool) -> None:
+    instance = await hire().ready(pool)
+    for raw in (body(max_tokens=30), body("and again", max_tokens=30)):
+        held = await pool.assigned(instance, body=raw)
+        await until(lambda: _has_journal(pool, instance, is_empty=False))
+        await ended(pool, held.job)
+        await until(lambda: _has_journal(pool, instance, is_empty=True))
+
+
+async def _has_journal(pool: Pool, instance: str, *, is_empty: bool) -> bool:
+    return (await pool.redis.xlen(pool.keys.journal(instance)) == 0) is is_empty
 
 
 async def test_many_jobs_at_once_share_frames_and_keep_their_own_text(hire: Hire, pool: Pool, ear: Ear) -> None:

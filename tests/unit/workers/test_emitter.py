@@ -238,3 +238,33 @@ async def test_what_is_refused_is_tried_again_with_all_that_follows_it() -> None
     names = [[call.script.name for call in trip] for trip in out.broker.insisted]
     assert names == [["emit", "finish", "finish"], ["finish", "finish"]]
     assert out.closed == [("first", "9-0"), ("second", "9-0")]
+
+
+async def test_a_journal_is_cleared_when_no_job_needs_it_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.emitter.CLEAR_AFTER_S", 0)
+    out = Out()
+    first, second = out.listened("first"), out.listened("second")
+    out.step(first, second)
+    out.broker.land("1-0")
+    await _end(out, first)
+    await asyncio.sleep(0)
+    assert len(out.broker.begun) == 2
+    await _end(out, second)
+    while len(out.broker.begun) == 3:
+        await asyncio.sleep(0)
+    ((call,),) = out.broker.begun[3:]
+    assert (call.script.name, call.args) == ("clear_journal", ("1-0",))
+    # What comes meanwhile goes out after it.
+    third = out.listened("third")
+    out.step(third)
+    out.broker.land("cleared")
+    assert [call.script.name for call in out.broker.begun[4]] == ["emit"]
+
+
+async def _end(out: Out, run: Run) -> None:
+    """End a run, and have Redis take it."""
+    trips = len(out.broker.begun)
+    out.emitter.end(run, run.ending(State.COMPLETED))
+    while len(out.broker.begun) == trips:
+        await asyncio.sleep(0)
+    out.broker.land("finished")

@@ -16,6 +16,23 @@ def test_a_journal_nobody_needs_may_go_up_to_its_last_entry() -> None:
     assert window.oldest == "5-0"
 
 
+def test_a_journal_is_spent_once_no_run_is_open_and_until_it_is_cleared() -> None:
+    window = JournalWindow(100)
+    first, second = a_run("first"), a_run("second")
+    assert window.spent == ""
+    for run, entry in ((first, "1-0"), (second, "2-0")):
+        window.open(run)
+        window.wrote(entry)
+    window.close(first)
+    assert window.spent == ""
+    window.close(second)
+    assert window.spent == "2-0"
+    window.cleared("1-0")
+    assert window.spent == "2-0"
+    window.cleared("2-0")
+    assert window.spent == ""
+
+
 def test_the_oldest_open_run_decides() -> None:
     window = JournalWindow(100)
     first, second = a_run("first"), a_run("second")
