@@ -11,8 +11,9 @@ _LINE_ENDS_BYTES = len("\r\n\r\n")
 #: Each takes a few calls to read, all those of one read from the socket in a row: this many hold everybody up for some
 #: 50 ms. A body of the largest size may still come in pieces of 256 bytes.
 MAX_CHUNKS = 1 << 14
-#: Longer bodies may have more of them, if they are as long on average as those of the longest JSON body have to be.
-_LEAST_CHUNK_BYTES = 256
+#: Longer bodies may have more of them, if they are as long on average as the shortest line that orders a job: a client
+#: may send the lines of a bulk one by one.
+_LEAST_CHUNK_BYTES = 60
 
 
 class Meter:
