@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from background.unreadable import UnreadableTenants
 from penstock.broker import files, observing
 from penstock.errors import BrokerError, StorageError
 from penstock.files.file import FOLDER, Part, upload_of
@@ -40,15 +41,17 @@ class FileSweep:
         self._broker = broker
         self._storage = storage
         self._grace_s = limits.orphan_grace_s
+        self._unreadable = UnreadableTenants(events.FILES_UNREADABLE)
         self._look: AsyncGenerator[Stored] | None = None
         self._look_anew_s = 0.0
 
     async def once(self) -> None:
-        """One pass; while Redis or the storage is away there is none."""
+        """One pass; while Redis or the storage is away there is none. Who cannot be read holds up nobody else."""
         try:
             tenants, now_ms = await self._broker.ask_many([files.tenants(), observing.clock_ms()])
             for tenant in tenants:
-                await self._expire(tenant, now_ms)
+                with self._unreadable.of(tenant):
+                    await self._expire(tenant, now_ms)
             await self._look_on()
         except BrokerError:
             return

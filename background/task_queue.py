@@ -34,6 +34,9 @@ QUEUE = "penstock:arq:webhooks"
 _TIMEOUT_S = 5.0
 #: How often arq looks for work.
 _POLL_S = 0.1
+#: How long arq runs before a loss counts as over: longer than tasks are apart that come again and again, each of which
+#: may be what Redis refuses.
+_STEADY_S = 6.0
 #: How long tasks may go on when the process is told to stop.
 _GRACE_S = 2.0
 _CANCEL_EVERY_S = 1.0
@@ -46,6 +49,20 @@ _TOLD_EVERY_S = 60.0
 Task = Callable[..., Coroutine[Any, Any, None]]
 
 _log = logs.get()
+
+
+class _Beating(Worker):  # type: ignore[misc]  # arq is not typed
+    """arq's worker, which says after each look at the queue for how many seconds it has lived."""
+
+    def __init__(self, beaten: Callable[[float], None], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._beaten = beaten
+        self._born_s = time.monotonic()
+
+    async def heart_beat(self) -> None:
+        """The last that it does in each round."""
+        await super().heart_beat()
+        self._beaten(time.monotonic() - self._born_s)
 
 
 class TaskQueue:
@@ -87,17 +104,12 @@ class TaskQueue:
         self._stopping.set()
 
     def _worker(self, tasks: Sequence[Function], cron_jobs: Sequence[CronJob]) -> Worker:
-        async def on_startup(_: dict[Any, Any]) -> None:
-            if self._pause.has_begun:
-                _log.info(events.QUEUE_BACK)
-                self._pause.reset()
-
-        return Worker(
+        return _Beating(
+            self._note_beat,
             tasks,
             cron_jobs=cron_jobs,
             redis_pool=self._redis,
             queue_name=QUEUE,
-            on_startup=on_startup,
             handle_signals=False,
             max_jobs=self._max_running,
             poll_delay=_POLL_S,
@@ -105,6 +117,11 @@ class TaskQueue:
             job_serializer=msgspec.msgpack.encode,
             job_deserializer=msgspec.msgpack.decode,
         )
+
+    def _note_beat(self, lived_s: float) -> None:
+        if self._pause.has_begun and lived_s >= _STEADY_S:
+            _log.info(events.QUEUE_BACK)
+            self._pause.reset()
 
     async def _note_loss(self, error: BaseException | None) -> None:
         if not self._pause.has_begun:

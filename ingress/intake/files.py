@@ -136,7 +136,7 @@ class Files:
 
     async def _record(self, file: File) -> None:
         """Make it known. Where the answer is lost it may be known or not: what no record names is swept later."""
-        await self._broker.ask(files.touch(self._tenant, file.created_ms))
+        await self._broker.run(files.touch(self._tenant, file.created_ms))
         try:
             outcome = await self._broker.run(files.put(self._tenant, file, self._limits.max_files))
         except BrokerFullError:
