@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from background.storage_walk import Pages, StorageWalk
+from background.unreadable import UnreadableTenants
 from penstock.broker import files, observing
 from penstock.errors import BrokerError, StorageError
 from penstock.files.file import FOLDER, Part, upload_of
@@ -37,14 +38,16 @@ class FileSweep:
         self._broker = broker
         self._storage = storage
         self._grace_s = limits.orphan_grace_s
+        self._unreadable = UnreadableTenants(events.FILES_UNREADABLE)
         self._walk = StorageWalk(storage, FOLDER, grace_s=limits.orphan_grace_s)
 
     async def once(self) -> None:
-        """One pass; while Redis or the storage is away there is none."""
+        """One pass; while Redis or the storage is away there is none. Who cannot be read holds up nobody else."""
         try:
             tenants, now_ms = await self._broker.ask_many([files.tenants(), observing.clock_ms()])
             for tenant in tenants:
-                await self._expire(tenant, now_ms)
+                with self._unreadable.of(tenant):
+                    await self._expire(tenant, now_ms)
             if self._walk.begins:
                 await self._clear_unfinished()
             await self._walk.turn(Pages(_PAGE), self._remove_orphans)

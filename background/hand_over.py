@@ -113,7 +113,7 @@ class HandOver:
         now_ms = time.time_ns() // 1_000_000
         # Before they are recorded: the sweep must know where to look.
         tenants = sorted({tenant for tenant, _ in deliveries})
-        await self._broker.ask_many([webhooks.touch(tenant, now_ms) for tenant in tenants])
+        await self._broker.run_many([webhooks.touch(tenant, now_ms) for tenant in tenants])
         answers = await self._broker.run_many([self._recording(tenant, new) for tenant, new in deliveries])
         recorded = [one for one, answer in zip(deliveries, answers, strict=True) if answer != "full"]
         self._note_full({tenant for (tenant, _), answer in zip(deliveries, answers, strict=True) if answer == "full"})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from penstock.broker import job_index, ledger
-from penstock.errors import BrokerError
+from penstock.errors import BrokerDataError, BrokerError
 from penstock.usage import DAY_MS, day_of, usage_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ class IndexSweep:
         for pool in self._pools:
             try:
                 for tenant in await self._tenants(pool):
-                    await self._list(pool, tenant)
+                    # Whoever asks for that list is told what is wrong with it.
+                    with suppress(BrokerDataError):
+                        await self._list(pool, tenant)
             except BrokerError:
                 continue
 

@@ -13,6 +13,7 @@ from typing import Any
 import httpcore2
 from msgspec import Struct
 
+from background.bounded_stream import BoundedStream
 from penstock.webhooks.address import Network, is_allowed
 from penstock.webhooks.delivery import AttemptOutcome
 
@@ -123,9 +124,11 @@ class _CheckingBackend(httpcore2.AsyncNetworkBackend):
         failure: Exception = httpcore2.ConnectError(f"{host} has no address")
         for address in allowed:
             try:
-                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+                stream = await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
             except httpcore2.ConnectError as error:
                 failure = error
+            else:
+                return BoundedStream(stream)
         raise failure
 
     async def sleep(self, seconds: float) -> None:

@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from background.unreadable import UnreadableTenants
 from penstock.broker import observing, webhooks
+from penstock.broker.webhooks import Overdue
 from penstock.errors import BrokerError
-from penstock.telemetry import metrics
+from penstock.telemetry import events, metrics
 
 if TYPE_CHECKING:
     from background.hand_over import HandOver
     from penstock.broker.client import Broker
-    from penstock.broker.webhooks import Overdue
 
 TASK = "sweep"
 EVERY_S = 5
@@ -31,14 +32,18 @@ class Sweep:
     def __init__(self, broker: Broker, hand_over: HandOver) -> None:
         self._broker = broker
         self._hand_over = hand_over
+        self._unreadable = UnreadableTenants(events.WEBHOOKS_UNREADABLE)
         #: By tenant, how many of the overdue ones were looked at in this round.
         self._skip: dict[str, int] = {}
 
     async def once(self) -> None:
-        """One pass; while Redis is away there is none."""
+        """One pass; while Redis is away there is none. Who cannot be read holds up nobody else."""
+        found = list[Overdue]()
         try:
             tenants, now_ms = await self._broker.ask_many([webhooks.tenants(), observing.clock_ms()])
-            found = [await self._tenant(tenant, now_ms) for tenant in tenants]
+            for tenant in tenants:
+                with self._unreadable.of(tenant):
+                    found.append(await self._tenant(tenant, now_ms))
         except BrokerError:
             return
         metrics.WEBHOOKS_PENDING.set(sum(one.pending for one in found))

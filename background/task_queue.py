@@ -35,6 +35,9 @@ QUEUE = "penstock:arq:webhooks"
 _TIMEOUT_S = 5.0
 #: How often arq looks for work.
 _POLL_S = 0.1
+#: How long arq runs before a loss counts as over: longer than tasks are apart that come again and again, each of which
+#: may be what Redis refuses.
+_STEADY_S = 6.0
 #: How long tasks may go on when the process is told to stop.
 _GRACE_S = 2.0
 _CANCEL_EVERY_S = 1.0
@@ -98,17 +101,12 @@ class TaskQueue:
             await self._redis.zadd(QUEUE, {task_id: now_ms}, xx=True, lt=True)
 
     def _worker(self, tasks: Sequence[Function], cron_jobs: Sequence[CronJob]) -> _Worker:
-        async def on_startup(_: dict[Any, Any]) -> None:
-            if self._pause.has_begun:
-                _log.info(events.QUEUE_BACK)
-                self._pause.reset()
-
         return _Worker(
+            self._note_beat,
             tasks,
             cron_jobs=cron_jobs,
             redis_pool=self._redis,
             queue_name=QUEUE,
-            on_startup=on_startup,
             handle_signals=False,
             max_jobs=self._max_running,
             poll_delay=_POLL_S,
@@ -116,6 +114,11 @@ class TaskQueue:
             job_serializer=msgspec.msgpack.encode,
             job_deserializer=msgspec.msgpack.decode,
         )
+
+    def _note_beat(self, lived_s: float) -> None:
+        if self._pause.has_begun and lived_s >= _STEADY_S:
+            _log.info(events.QUEUE_BACK)
+            self._pause.reset()
 
     async def _note_loss(self, error: BaseException | None) -> None:
         if not self._pause.has_begun:
@@ -140,19 +143,26 @@ class TaskQueue:
 
 
 class _Worker(Worker):  # type: ignore[misc]  # arq has no types
-    """Arq's, which can be waited for until it is not looking into the queue: to end it there loses a connection."""
+    """Arq's, which can be waited for until it is not looking into the queue: to end it there loses a connection.
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    After each look it says for how many seconds it has lived.
+    """
+
+    def __init__(self, beaten: Callable[[float], None], *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.looking = asyncio.Lock()
+        self._beaten = beaten
+        self._born_s = time.monotonic()
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         async with self.looking:
             await super().start_jobs(job_ids)
 
     async def heart_beat(self) -> None:
+        """The last that it does in each round."""
         async with self.looking:
             await super().heart_beat()
+        self._beaten(time.monotonic() - self._born_s)
 
 
 def task(work: Task, name: str, *, timeout_s: float, max_tries: int) -> Function:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,33 +39,63 @@ _MOST_WHOLE = 65_536
 #: Characters of what msgspec says.
 _LONGEST_REASON = 200
 _BOUNDS = {"<=": "at most", ">=": "at least", "<": "below", ">": "above"}
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-#: Whatever is no half of a pair alone, and then one: a backslash that is escaped itself begins no escape.
-_LONE = re.compile(
-    rb"(?:[^\\]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u(?![dD][89a-fA-F])|\\[^u])*+"
-    rb"(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
+#: What is looked at of what msgspec says, at its beginning and at its end, where the place stands: between them may be
+#: what was sent, and expressions hold the interpreter's lock for as long as they read.
+_MOST_READ = 1000
+#: Half of a surrogate pair, which has 6 bytes as an escape, and its first half.
+_HALF = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_FIRST_HALF = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}")
+_HALF_BYTES = 6
+#: How msgspec says which byte follows the half that stands alone, or what stands in the place of its second half.
+_NO_SECOND = re.compile(r"unexpected end of escaped utf-16 surrogate pair \(byte (\d+)\)")
+_NO_PAIR = re.compile(r"invalid utf-16 surrogate pair \(byte (\d+)\)")
+#: How it says that a body ends where something was to follow, as the second half of a pair.
+_CUT_OFF = "Input data was truncated"
 #: UTF-8 of a surrogate, if it were allowed to have any.
 _CODED_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 
 def json_fault(raw: bytes, error: Exception) -> InvalidRequestError:
     """What is wrong with a body that a JSON decoder refused with `error`."""
-    lone = _LONE.match(raw) if _SURROGATE.search(raw) else None
-    if lone:
+    if (at := _lone_half(raw, str(error))) is not None:
+        half = raw[at : at + _HALF_BYTES].decode()
         return InvalidRequestError(
-            f"The request body has half of a surrogate pair, {lone[1].decode()}, at byte {lone.start(1)}: "
-            "it is no character."
+            f"The request body has half of a surrogate pair, {half}, at byte {at}: it is no character."
         )
     if isinstance(error, RecursionError):
         return InvalidRequestError("The request body is nested too deeply.")
     return InvalidRequestError(f"The request body is not valid JSON: {error}.")
 
 
+def _lone_half(raw: bytes, said: str) -> int | None:
+    """Where half of a surrogate pair stands that a decoder stopped at, by what it said; None where it was not that."""
+    if found := _NO_SECOND.search(said):
+        places: Sequence[int] = (int(found[1]) - _HALF_BYTES,)
+    elif found := _NO_PAIR.search(said):
+        end = int(found[1])
+        before = end - 2 * _HALF_BYTES
+        places = (before, end - _HALF_BYTES) if _FIRST_HALF.match(raw, before) else (end - _HALF_BYTES,)
+    elif said == _CUT_OFF:
+        # No room is left for a second half.
+        places = [found.start() for found in _FIRST_HALF.finditer(raw, max(len(raw) - 2 * _HALF_BYTES + 1, 0))]
+    else:
+        return None
+    return next((at for at in places if _HALF.match(raw, at) and _is_escape(raw, at)), None)
+
+
+def _is_escape(raw: bytes, at: int) -> bool:
+    """Whether the backslash there begins an escape: it does not where it is escaped itself."""
+    before = raw[:at]
+    return (len(before) - len(before.rstrip(b"\\"))) % 2 == 0
+
+
 def field_fault(error: msgspec.ValidationError, kind: Any) -> InvalidRequestError:
     """What is wrong with a field of a body, which was to be of type `kind`."""
-    placed = _PLACED.fullmatch(str(error))
-    reason, of_a_key, path = placed.groups() if placed else (str(error), None, "")
+    said = str(error)
+    if len(said) > 2 * _MOST_READ:
+        said = f"{said[:_MOST_READ]}…{said[-_MOST_READ:]}"
+    placed = _PLACED.fullmatch(said)
+    reason, of_a_key, path = placed.groups() if placed else (said, None, "")
     param = path.removeprefix(".").replace("[...]", "") or None
     if found := _MISSING.search(reason):
         name = _within(param, found[1])
@@ -137,8 +167,11 @@ def _leniently(raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 
 def _decoded_leniently(raw: bytes, decoder: msgspec.json.Decoder[T], error: msgspec.ValidationError) -> T:
     """Raises `error` where neither is its cause."""
+    said = str(error)
+    if "got `float`" not in said and "got `null`" not in said:
+        raise error
     sent = msgspec.json.decode(raw)
-    if not isinstance(sent, dict) or not ("got `float`" in str(error) or "got `null`" in str(error)):
+    if not isinstance(sent, dict):
         raise error
     return msgspec.convert({name: integral(value) for name, value in sent.items() if value is not None}, decoder.type)
 

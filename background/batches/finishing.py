@@ -47,7 +47,7 @@ async def leave_rest(work: Work, batch: Batch) -> None:
 async def make_files(work: Work, batch: Batch, fields: Mapping[str, str | int] = {}) -> None:
     """Record the files that the parts are, then the end, with `fields`. Raises DisownedError, BrokerError."""
     parts, now_ms = await work.broker.ask_many([batches.parts(work.pool, work.id), observing.clock_ms()])
-    await work.broker.ask(files.touch(batch.tenant, now_ms))
+    await work.broker.run(files.touch(batch.tenant, now_ms))
     named = {f"{name}_file": await _make_file(work, batch, kind, parts, now_ms) for kind, name in _NAMES.items()}
     await change(work, _end_of(batch), {**fields, **{name: made for name, made in named.items() if made}})
 

@@ -82,7 +82,7 @@ async def _read(work: Work, check: InputCheck) -> None:
             await loop.run_in_executor(_checker, _take, check, splitter.feed(chunk))
             if check.is_over:
                 return
-    _take(check, splitter.end())
+    await loop.run_in_executor(_checker, _take, check, splitter.end())
 
 
 def _take(check: InputCheck, lines: Iterable[Line]) -> None:

@@ -11,8 +11,9 @@ _LINE_ENDS_BYTES = len("\r\n\r\n")
 #: Each takes a few calls, and those of one read from the socket follow each other without a pause: this many take some
 #: 50 ms, in which nobody else is served. A body of the largest size may still come in pieces of 256 bytes.
 MAX_CHUNKS = 1 << 14
-#: A longer body may have more chunks, if they have at least so many bytes on average.
-_LEAST_CHUNK_BYTES = 256
+#: A longer body may have more chunks, if they have at least so many bytes on average: as many as the shortest line that
+#: orders a job, since a client may send the lines of a bulk one by one.
+_LEAST_CHUNK_BYTES = 60
 
 
 class Meter:

@@ -31,6 +31,7 @@ from penstock.errors import (
 )
 from penstock.json_body import utf8_fault
 from penstock.lines import Line
+from penstock.long_bodies import reading
 from penstock.request.job_request import parse_job_request
 from penstock.telemetry import events, logs
 
@@ -40,8 +41,10 @@ if TYPE_CHECKING:
     from ingress.intake.auth import Caller
     from ingress.intake.context import Context
 
-#: Lines whose jobs go into the queue in one round trip.
+#: Lines whose jobs go into the queue in one round trip, and their bytes, unless one line alone has more: each is in
+#: memory several times.
 BATCH_LINES = 100
+_BATCH_BYTES = 4 << 20
 #: Round trips at a time: the next lines are read while Redis works on those before.
 _BATCHES_UNDER_WAY = 4
 
@@ -74,7 +77,7 @@ class Intake:
         """What came of each line, in their order."""
         under_way = deque[asyncio.Task[list[LineOutcome]]]()
         try:
-            async for batch in _batches(lines):
+            async for batch in batches_of(lines):
                 if len(under_way) == _BATCHES_UNDER_WAY:
                     for outcome in await under_way[0]:
                         yield outcome
@@ -117,7 +120,7 @@ class Intake:
             return BodyTooLargeError(f"The line is longer than {settings.ingress.max_body_bytes} bytes.")
         try:
             line.text.decode()
-            job = parse_job_request(line.text)
+            job = await reading(parse_job_request, line.text)
             asked, pool = await asked_inside(self._context, self._caller, job)
             target = job_target(job.webhook, settings)
             if lack is not None and needs_job_secret(target):
@@ -129,13 +132,15 @@ class Intake:
             return error
 
 
-async def _batches(lines: AsyncIterator[Line]) -> AsyncIterator[list[Line]]:
-    batch = list[Line]()
+async def batches_of(lines: AsyncIterator[Line]) -> AsyncIterator[list[Line]]:
+    """Lines that go into the queue together."""
+    batch, size = list[Line](), 0
     async for line in lines:
         batch.append(line)
-        if len(batch) == BATCH_LINES:
+        size += line.size
+        if len(batch) == BATCH_LINES or size >= _BATCH_BYTES:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch
 

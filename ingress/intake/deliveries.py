@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from penstock.broker import webhooks
+from penstock.webhooks.delivery import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from penstock.broker.client import Broker
-    from penstock.webhooks.delivery import Delivery, DeliveryState
+    from penstock.webhooks.delivery import DeliveryState
     from penstock.webhooks.event import EventType
 
 #: Deliveries that are read in one round trip.
@@ -55,17 +56,18 @@ async def page_of_deliveries(
     broker: Broker, tenant: str, wanted: DeliveryFilter, *, limit: int, after: Place | None
 ) -> DeliveryPage:
     """The next deliveries that are wanted, behind a place. Raises BrokerUnavailableError, BrokerDataError."""
-    found, skip, last = list["Delivery"](), 0, ""
+    found, skip, last = list[Delivery](), 0, ""
     newest_ms = None if after is None else after[0]
     while True:
         places = await broker.ask(webhooks.logged(tenant, newest_ms=newest_ms, skip=skip, count=_PAGE))
         due = [name for at_ms, name in places if after is None or (at_ms, name) < after]
-        records = await broker.ask_many([webhooks.delivery(tenant, name) for name in due]) if due else []
+        # One that cannot be read is left out: whoever asks for it is told.
+        records = await broker.ask_each([webhooks.delivery(tenant, name) for name in due]) if due else []
         for name, delivery in zip(due, records, strict=True):
             if len(found) == limit:
                 return DeliveryPage(found, last)
             last = name
-            if delivery is not None and wanted.passes(delivery):
+            if isinstance(delivery, Delivery) and wanted.passes(delivery):
                 found.append(delivery)
         skip += len(places)
         if len(places) < _PAGE:

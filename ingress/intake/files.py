@@ -136,7 +136,7 @@ class Files:
 
     async def _record(self, file: File) -> None:
         """Make it known. Where the answer is lost it may be known or not: what no record names is swept later."""
-        await self._broker.ask(files.touch(self._tenant, file.created_ms))
+        await self._broker.run(files.touch(self._tenant, file.created_ms))
         try:
             outcome = await self._broker.run(files.put(self._tenant, file, self._limits.max_files))
         except BrokerFullError:
@@ -172,9 +172,10 @@ class Files:
             query = files.listed(self._tenant, from_ms, newest_first=newest_first, skip=skip, most=_PAGE)
             places, now_ms = await self._broker.ask_many([query, observing.clock_ms()])
             behind = [place for place in places if after is None or (place < after if newest_first else place > after)]
-            found = await self._broker.ask_many([files.file(self._tenant, one) for _, one in behind]) if behind else []
+            # One that cannot be read is left out: whoever asks for it is told.
+            found = await self._broker.ask_each([files.file(self._tenant, one) for _, one in behind]) if behind else []
             for one in found:
-                if one is not None and not one.has_expired(now_ms):
+                if isinstance(one, File) and not one.has_expired(now_ms):
                     yield one
             if len(places) < _PAGE:
                 return

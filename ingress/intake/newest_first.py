@@ -52,12 +52,13 @@ async def _of_pool(
     while True:
         places = await broker.ask(index.places(pool, newest_ms, skip, _PAGE))
         due = [place for place in places if after is None or place < after]
-        found = await broker.ask_many([index.record(pool, name) for _, name in due]) if due else []
+        # One that cannot be read is left out: whoever asks for it is told.
+        found = await broker.ask_each([index.record(pool, name) for _, name in due]) if due else []
         gone = [name for (_, name), one in zip(due, found, strict=True) if one is None]
         if gone:
             await broker.ask(index.forget(pool, gone))
         for place, one in zip(due, found, strict=True):
-            if one is not None:
+            if one is not None and not isinstance(one, Exception):
                 yield place, one
         if len(places) < _PAGE:
             return

@@ -132,7 +132,7 @@ class Subscriptions:
         limits = self._settings.webhooks
         now_ms = await self._broker.ask(observing.clock_ms())
         new = NewDelivery(test_event(to.id, now_ms), "", Destination(url=to.url, subscription=to.id))
-        await self._broker.ask(webhooks.touch(self._tenant, now_ms))
+        await self._broker.run(webhooks.touch(self._tenant, now_ms))
         call = webhooks.record(
             self._tenant,
             new,

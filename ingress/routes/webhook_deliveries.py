@@ -110,7 +110,7 @@ async def redeliver(request: Request, delivery_id: str) -> Response:
     context = Context.of(request)
     tenant = context.caller(request).tenant
     parse_empty(await read_json(request, context.settings.ingress))
-    await context.broker.ask(webhooks.touch(tenant, await context.broker.ask(observing.clock_ms())))
+    await context.broker.run(webhooks.touch(tenant, await context.broker.ask(observing.clock_ms())))
     if await context.broker.run(webhooks.redeliver(tenant, delivery_id)) == "missing":
         raise _not_found(delivery_id)
     return json_response(request, delivery_object(await _delivery(request, tenant, delivery_id)), _ACCEPTED)

@@ -11,8 +11,10 @@ from penstock.errors import BrokerUnavailableError
 
 T = TypeVar("T")
 
-#: Calls in one round trip.
+#: Calls in one round trip, and bytes in what they carry, unless one alone has more: a trip's time grows with both, and
+#: whoever is in it waits for all of it.
 _MOST = 128
+_MOST_BYTES = 4 << 20
 
 
 class Batcher:
@@ -41,12 +43,22 @@ class Batcher:
     async def _make_trips(self) -> None:
         try:
             while self._waiting:
-                batch = [(call, answer) for call, answer in self._waiting[:_MOST] if not answer.done()]
-                del self._waiting[:_MOST]
+                count = self._next_count()
+                batch = [(call, answer) for call, answer in self._waiting[:count] if not answer.done()]
+                del self._waiting[:count]
                 if batch:
                     await self._make_trip(batch)
         finally:
             self._trips = None
+
+    def _next_count(self) -> int:
+        """How many of those that wait go together."""
+        size_bytes = 0
+        for count, (call, _) in enumerate(self._waiting[:_MOST]):
+            size_bytes += call.size_bytes
+            if count and size_bytes > _MOST_BYTES:
+                return count
+        return _MOST
 
     async def _make_trip(self, batch: list[tuple[Call[Any], asyncio.Future[Any]]]) -> None:
         outcomes: list[Any]

@@ -15,15 +15,16 @@ from penstock.usage import DAY_MS
 
 _PUT = Script("put_file")
 _DELETE = Script("delete_file")
+_LIST = Script("list_tenant")
 _FORGET = Script("forget_tenant")
 
 #: How long a deleted file is remembered: longer than anybody takes to record it late.
 _REMEMBERED_MS = DAY_MS
 
 
-def touch(tenant: str, now_ms: int) -> Query[int]:
+def touch(tenant: str, now_ms: int) -> Call[str]:
     """Make a tenant known to the sweep; before its file is recorded, so that none is ever overlooked."""
-    return Query(("ZADD", FILING_TENANTS, now_ms, tenant), int)
+    return Call(_LIST, (FILING_TENANTS,), (tenant, now_ms), text)
 
 
 def put(tenant: str, file: File, most: int | None = None) -> Call[str]:

@@ -22,7 +22,7 @@ def stream_key(period: int) -> str:
     return f"{PREFIX}:stream-key:{period}"
 
 
-#: The Redis type of a pool's and a tenant's keys, by what follows the hash tag, up to the next colon.
+#: The Redis type of each key, by what follows the hash tag, or the prefix, up to the next colon.
 _TYPES = {
     "job": "hash",
     "lane": "stream",
@@ -58,7 +58,12 @@ _TYPES = {
     "file": "hash",
     "files": "zset",
     "files-expiring": "zset",
+    "delivering-tenants": "zset",
+    "filing-tenants": "zset",
+    "stream-key": "string",
 }
+#: How keys begin: those of a pool or of a tenant, and those that are of neither.
+_BEGINNINGS = tuple(f"{PREFIX}:{rest}" for rest in ("{", "delivering-tenants", "filing-tenants", "stream-key:"))
 
 
 #: Sorted set: tenants that have, or had, deliveries, by the ms at which the last was recorded. Never expires: it has a
@@ -72,13 +77,14 @@ FILING_TENANTS = f"{PREFIX}:filing-tenants"
 
 
 def is_key(word: str) -> bool:
-    """Whether a word of a command is a key of a pool or of a tenant."""
-    return word.startswith(f"{PREFIX}:{{")
+    """Whether a word of a command is a key."""
+    return word.startswith(_BEGINNINGS)
 
 
 def type_of(key: str) -> str:
-    """The Redis type that a pool's or a tenant's key has, if anything has it."""
-    return _TYPES[key.partition("}:")[2].partition(":")[0]]
+    """The Redis type that a key has, if anything has it."""
+    name = key.partition("}:")[2] or key.removeprefix(f"{PREFIX}:")
+    return _TYPES[name.partition(":")[0]]
 
 
 @lru_cache(maxsize=256)

@@ -68,6 +68,11 @@ class Call(Struct, Generic[T], frozen=True):
     args: Sequence[Argument]
     parse: Callable[[Any], T]
 
+    @property
+    def size_bytes(self) -> int:
+        """Of its arguments, about: texts count by their characters, and numbers not at all."""
+        return sum(len(one) for one in self.args if isinstance(one, str | bytes))
+
 
 def text(reply: bytes) -> str:
     """Parse a one-word reply."""

@@ -26,6 +26,7 @@ _PUT = Script("put_webhook")
 _RECORD = Script("record_delivery")
 _NOTE = Script("note_attempt")
 _REDELIVER = Script("redeliver")
+_LIST = Script("list_tenant")
 _FORGET = Script("forget_tenant")
 
 #: Attempts of one delivery that are kept: more than any schedule has, the newest of one that is asked for by hand.
@@ -73,9 +74,9 @@ def metadata(pool: str, job_id: str) -> Query[tuple[str, str] | None]:
     return Query(command, _metadata)
 
 
-def touch(tenant: str, now_ms: int) -> Query[int]:
+def touch(tenant: str, now_ms: int) -> Call[str]:
     """Make a tenant known to the sweep; before its delivery is recorded, so that none is ever overlooked."""
-    return Query(("ZADD", DELIVERING_TENANTS, now_ms, tenant), int)
+    return Call(_LIST, (DELIVERING_TENANTS,), (tenant, now_ms), text)
 
 
 def record(

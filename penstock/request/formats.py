@@ -7,6 +7,7 @@ import msgspec
 from penstock.request.body import Body, ChatBody, ResponseFormat, StructuredOutputs
 from penstock.request.expressions import check_expression
 from penstock.request.schema import check_schema
+from penstock.request.size import check_size
 from penstock.request.wrong import wrong
 
 MAX_CHOICES = 1000
@@ -57,6 +58,8 @@ def _check_structured(wanted: StructuredOutputs) -> None:
 def _schema(given: object) -> object:
     if not isinstance(given, str):
         return given
+    # A body's own limits do not see into a text.
+    check_size(given.encode(), "structured_outputs")
     try:
         return msgspec.json.decode(given)
     except (msgspec.DecodeError, RecursionError):

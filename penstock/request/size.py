@@ -19,21 +19,21 @@ def is_small(raw: bytes) -> bool:
     return len(raw) <= _SMALL_BYTES
 
 
-def check_size(raw: bytes) -> None:
-    """Raise InvalidRequestError for a body of too many values."""
+def check_size(raw: bytes, param: str | None = None) -> None:
+    """Raise InvalidRequestError for a body, or a text in the field `param` of one, of too many values."""
     if is_small(raw):
         return
     # An escaped quote ends no string. One after an escaped backslash does: half of the strings may go unseen.
     if (raw.count(b'"') - raw.count(b'\\"')) // 2 > MAX_STRINGS:
-        raise _too_many("strings", MAX_STRINGS)
+        raise _too_many("strings", MAX_STRINGS, param)
     if len(raw.translate(None, _OTHERS)) <= MAX_CONTAINERS:
         return
     marks = _marks(raw)
     values = marks.count(b",")
     if len(marks) - values > MAX_CONTAINERS:
-        raise _too_many("lists and objects", MAX_CONTAINERS)
+        raise _too_many("lists and objects", MAX_CONTAINERS, param)
     if values > MAX_VALUES:
-        raise _too_many("values", MAX_VALUES)
+        raise _too_many("values", MAX_VALUES, param)
 
 
 def check_arguments(texts: Sequence[str]) -> None:
@@ -52,5 +52,5 @@ def _marks(raw: bytes) -> bytes:
     return _STRING.sub(b"", raw).translate(None, _OTHERS)
 
 
-def _too_many(what: str, limit: int) -> InvalidRequestError:
-    return InvalidRequestError(f"The request body holds more than {limit:,} {what}.")
+def _too_many(what: str, limit: int, param: str | None) -> InvalidRequestError:
+    return InvalidRequestError(f"{param or 'The request body'} holds more than {limit:,} {what}.", param=param)

@@ -64,6 +64,7 @@ WEBHOOK_FAILED = "webhook.failed"
 WEBHOOK_DISABLED = "webhook.disabled"
 JOB_WEBHOOK_UNREADABLE = "job_webhook.unreadable"
 WEBHOOKS_UNREADABLE = "webhooks.unreadable"
+FILES_UNREADABLE = "files.unreadable"
 WEBHOOKS_NOT_QUEUED = "webhooks.not_queued"
 WEBHOOKS_LEFT_OUT = "webhooks.left_out"
 

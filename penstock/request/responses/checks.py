@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from penstock.request.limits import MAX_CONTENT_PARTS
 from penstock.request.responses.body import ReasoningConfig, ResponsesBody, TextConfig
 from penstock.request.wrong import wrong
 
@@ -18,11 +19,21 @@ def check(body: ResponsesBody) -> None:
         raise wrong("background", "needs the response to be stored, to be fetched later: leave store out")
     if body.truncation == "auto":
         raise wrong("truncation", "knows disabled only: no item of a conversation is left out here")
+    _check_input(body.input)
     for index, tool in enumerate(body.tools or ()):
         _check_tool(tool, f"tools[{index}]")
     _check_choice(body.tool_choice)
     _check_text(body.text or TextConfig())
     _check_reasoning(body.reasoning or ReasoningConfig())
+
+
+def _check_input(items: str | list[dict[str, Any]]) -> None:
+    """Before any of it becomes a message."""
+    if isinstance(items, str):
+        return
+    fields = (item.get(name) for item in items for name in ("content", "output"))
+    if sum(len(field) for field in fields if isinstance(field, list)) > MAX_CONTENT_PARTS:
+        raise wrong("input", f"has at most {MAX_CONTENT_PARTS} parts together")
 
 
 def _check_tool(tool: dict[str, Any], where: str) -> None:

@@ -24,8 +24,9 @@ class Messages:
         self.messages = list(history)
         #: Per message, the field that it comes from.
         self.origins = [origin] * len(self.messages)
-        #: The model's message that may still grow.
+        #: The model's message that may still grow, and what its reasoning is to have besides.
         self._turn: dict[str, Any] | None = None
+        self._thoughts: list[str] = []
         self._calls = {call.get("id") for message in history for call in message.get("tool_calls") or ()}
 
     def add_text(self, role: str, text: str, origin: str) -> None:
@@ -36,6 +37,7 @@ class Messages:
         """Items in their order. Raises InvalidRequestError naming the item in `field`."""
         for index, item in enumerate(items):
             self._add(item, f"{field}[{index}]")
+        self._settle()
 
     def _add(self, item: Item, where: str) -> None:
         kind = kind_of(item)
@@ -75,7 +77,8 @@ class Messages:
         turn = self._turn
         if turn is None or turn["content"] is not None or "tool_calls" in turn:
             turn = self._begin_turn(where)
-        turn["reasoning"] = turn.get("reasoning", "") + "".join(texts)
+        turn.setdefault("reasoning", "")
+        self._thoughts += texts
 
     def _add_call(self, item: Item, where: str) -> None:
         name, arguments, call_id = (_text(item, field, where) for field in ("name", "arguments", "call_id"))
@@ -97,7 +100,14 @@ class Messages:
         self._turn = turn
         return turn
 
+    def _settle(self) -> None:
+        """Join the reasoning of the model's message, once: thousands of items may be parts of one."""
+        if self._turn is not None and self._thoughts:
+            self._turn["reasoning"] += "".join(self._thoughts)
+            self._thoughts = []
+
     def _append(self, message: dict[str, Any], origin: str) -> None:
+        self._settle()
         self.messages.append(message)
         self.origins.append(origin)
         self._turn = None

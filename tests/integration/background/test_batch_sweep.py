@@ -53,7 +53,7 @@ async def record(broker: OpenBroker, batch_id: str, *names: str) -> None:
         expires_ms=0,
         parts=[Part(name, 3) for name in names],
     )
-    await broker.ask(files.touch(TENANT, int(time.time() * 1000)))
+    await broker.run(files.touch(TENANT, int(time.time() * 1000)))
     assert await broker.run(files.put(TENANT, file)) == "put"
 
 

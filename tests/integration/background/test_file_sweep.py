@@ -8,16 +8,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from background import file_sweep, storage_walk
 from background.file_sweep import FileSweep
 from penstock.broker import files
 from penstock.broker.connections import Endpoint
 from penstock.broker.embedded import EmbeddedRedis
+from penstock.broker.keys import TenantKeys
 from penstock.files.file import File, Part, Purpose, object_name
 from penstock.settings import FileSettings, StorageSettings
 from penstock.storage import Storage, open_storage
 from penstock.storage.names import UNFINISHED
+from penstock.telemetry import events
 from tests.integration.open_broker import OpenBroker
 
 TENANT = "acme"
@@ -56,7 +59,7 @@ async def record(broker: OpenBroker, file_id: str, *names: str, expires_ms: int 
         expires_ms=expires_ms,
         parts=[Part(name, 3) for name in names],
     )
-    await broker.ask(files.touch(TENANT, int(time.time() * 1000)))
+    await broker.run(files.touch(TENANT, int(time.time() * 1000)))
     assert await broker.run(files.put(TENANT, file)) == "put"
 
 
@@ -77,6 +80,22 @@ async def test_an_expired_file_goes_with_all_its_parts(
     assert await broker.ask(files.file(TENANT, "file-1")) is None
     assert await broker.ask(files.count(TENANT)) == 1
     assert await broker.ask(files.tenants()) == [TENANT]
+
+
+async def test_a_tenant_that_cannot_be_read_keeps_no_other_from_the_sweep(
+    sweep: FileSweep, broker: OpenBroker, storage: Storage, data_dir: Path
+) -> None:
+    broken = TenantKeys("aaaa").files_expiring
+    await broker.client.set(broken, "mine")
+    await broker.run(files.touch("aaaa", 1))
+    await put(storage, data_dir, "batches/1/0", age_s=0)
+    await put(storage, data_dir, object_name(TENANT, "lost"), age_s=OLD_S)
+    await record(broker, "file-1", "batches/1/0", expires_ms=int(time.time() * 1000) - 1)
+    with capture_logs() as lines:
+        for _ in range(3):
+            await sweep.once()
+    assert await names(storage) == set()
+    assert [line["tenant"] for line in lines if line["event"] == events.FILES_UNREADABLE] == ["aaaa"]
 
 
 async def test_what_no_record_names_goes_when_it_is_old(

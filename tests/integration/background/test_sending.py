@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from background.bounded_stream import MOST_ANSWER_BYTES
 from background.sending import Answer, Resolve, Sender
 from penstock.webhooks.delivery import AttemptOutcome
 from penstock.webhooks.signature import new_secret, signed_headers
@@ -29,9 +30,12 @@ def receiver() -> Iterator[Receiver]:
 
 @asynccontextmanager
 async def sending(
-    *, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network] = LOCAL, resolve: Resolve | None = None
+    *,
+    networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network] = LOCAL,
+    resolve: Resolve | None = None,
+    timeout_s: float = 0.5,
 ) -> AsyncIterator[Sender]:
-    sender = Sender(networks, timeout_s=0.5, most=10, resolve=resolve)
+    sender = Sender(networks, timeout_s=timeout_s, most=10, resolve=resolve)
     try:
         yield sender
     finally:
@@ -69,6 +73,40 @@ async def test_a_receiver_that_answers_byte_by_byte_is_given_up() -> None:
     async with served(drip) as url, sending() as sender:
         answer = await sender.send(url, {}, BODY)
     assert answer.outcome is AttemptOutcome.TIMED_OUT
+
+
+@pytest.mark.parametrize(
+    ("beginning", "part"),
+    [
+        (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"a: b\r\n"),
+        (b"HTTP/1.1 200 OK\r\na: ", b"b"),
+    ],
+    ids=["interim answers", "fields", "a field"],
+)
+async def test_an_answer_without_end_is_read_no_further(beginning: bytes, part: bytes) -> None:
+    sent_bytes = 0
+
+    async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent_bytes
+        writer.write(beginning)
+        while not writer.is_closing():
+            writer.write(part * 1000)
+            sent_bytes += len(part) * 1000
+            await writer.drain()
+
+    async with served(flood) as url, sending(timeout_s=30.0) as sender:
+        answer = await sender.send(url, {}, BODY)
+    assert answer == Answer(AttemptOutcome.UNREACHABLE, error=f"its answer has more than {MOST_ANSWER_BYTES} bytes")
+    # And what the sockets hold.
+    assert sent_bytes < 16 << 20
+
+
+async def test_each_answer_of_a_connection_has_its_own_bytes(receiver: Receiver) -> None:
+    receiver.answer = lambda _: Reply(200, headers=(("x", "x" * (MOST_ANSWER_BYTES * 2 // 3)),))
+    async with sending() as sender:
+        answers = [await send(sender, receiver) for _ in range(4)]
+    assert answers == [Answer(AttemptOutcome.DELIVERED, 200)] * 4
 
 
 @pytest.mark.parametrize(

@@ -427,15 +427,62 @@ async def test_more_deliveries_than_a_tenant_may_have_are_left_out_and_counted(
     assert len(await deliveries(pool)) == 3
 
 
-@pytest.mark.parametrize("key", ["webhooks", "deliveries", "pending"])
-async def test_a_tenants_key_of_another_type_holds_up_no_ledger(
+@pytest.mark.parametrize(
+    "key",
+    [TenantKeys(TENANT).webhooks, TenantKeys(TENANT).deliveries, TenantKeys(TENANT).pending, DELIVERING_TENANTS],
+)
+async def test_a_key_of_another_type_holds_up_no_ledger(
     pool: Pool, settings: Settings, receiver: Receiver, webhook: str, key: str
 ) -> None:
-    await pool.redis.set(getattr(TenantKeys(TENANT), key), "mine")
+    await pool.redis.set(key, "mine")
     async with background(pool, settings):
         await ended_job(pool, webhook=webhook)
         await until(_some(receiver, 1))
         await until(lambda: _is_read(pool))
+
+
+async def test_a_tenant_that_cannot_be_read_keeps_no_other_from_the_sweep(
+    pool: Pool, settings: Settings, webhook: str
+) -> None:
+    broken = TenantKeys("aaaa").pending
+    await pool.redis.set(broken, "mine")
+    await pool.broker.run(webhooks.touch("aaaa", 1))
+    with capture_logs() as lines:
+        async with background(pool, settings) as parts:
+            await ended_job(pool, webhook=webhook)
+            await all_ended(pool, 1)
+            await pool.redis.zadd(DELIVERING_TENANTS, {TENANT: 1})
+            for _ in range(3):
+                await parts._sweep.once()
+            assert await pool.broker.ask(webhooks.tenants()) == ["aaaa"]
+            await pool.redis.delete(broken)
+            await parts._sweep.once()
+            assert await pool.broker.ask(webhooks.tenants()) == []
+    assert [line["tenant"] for line in lines if line["event"] == events.WEBHOOKS_UNREADABLE] == ["aaaa"]
+
+
+async def test_a_queue_of_another_type_is_told_once_and_tried_again_with_growing_pauses(
+    pool: Pool, settings: Settings, receiver: Receiver, webhook: str
+) -> None:
+    def told() -> list[str]:
+        return [line["event"] for line in lines if line["event"] in (events.QUEUE_LOST, events.QUEUE_BACK)]
+
+    async def has_paused() -> bool:
+        return parts._queue._pause._last_s > 0.5
+
+    async def is_back() -> bool:
+        return events.QUEUE_BACK in told()
+
+    await pool.redis.set(QUEUE, "mine")
+    with capture_logs() as lines:
+        async with background(pool, settings) as parts:
+            await until(has_paused)
+            assert told() == [events.QUEUE_LOST]
+            await pool.redis.delete(QUEUE)
+            await ended_job(pool, webhook=webhook)
+            await until(_some(receiver, 1))
+            await until(is_back)
+    assert told() == [events.QUEUE_LOST, events.QUEUE_BACK]
 
 
 async def test_a_tenant_with_nothing_pending_is_looked_after_no_more(

@@ -6,9 +6,11 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from penstock.broker.batcher import Batcher
 from penstock.broker.client import Broker
@@ -55,6 +57,29 @@ async def test_each_call_gets_its_own_answer(broker: Broker) -> None:
     answers = await asyncio.gather(*(batcher.run(call) for call in calls))
 
     assert [type(answer) for answer in answers] == [Accepted] * 150 + [LaneFull] * 50 + [Exists]
+
+
+class Trips(OpenBroker):
+    """Counts what goes together."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self.calls: list[int] = []
+
+    async def run_each(self, calls: Sequence[Call[Any]]) -> list[Any]:
+        self.calls.append(len(calls))
+        return await super().run_each(calls)
+
+
+async def test_large_calls_go_by_themselves_and_in_order(own_redis: EmbeddedRedis) -> None:
+    broker = Trips(Endpoint.parse(own_redis.url))
+    batcher = Batcher(broker, 10.0)
+    jobs = [replace(job(number), body=b" " * size) for number, size in enumerate((1, 1, 3 << 20, 3 << 20, 9 << 20, 1))]
+    answers = await asyncio.gather(*(batcher.run(enqueue(one, max_jobs=0, max_bytes=0)) for one in jobs))
+    await broker.close()
+
+    assert [type(answer) for answer in answers] == [Accepted] * 6
+    assert broker.calls == [3, 1, 1, 1]
 
 
 async def test_at_the_memory_limit_each_is_told(broker: OpenBroker) -> None:

@@ -78,7 +78,7 @@ async def test_something_else_under_a_key_holds_nobody_up(broker: OpenBroker) ->
 
 
 async def test_a_tenant_is_forgotten_unless_it_came_back(broker: OpenBroker) -> None:
-    await broker.ask(files.touch(TENANT, 1000))
+    await broker.run(files.touch(TENANT, 1000))
     assert await broker.ask(files.tenants()) == [TENANT]
     assert await broker.run(files.forget_tenant(TENANT, 1000)) == "kept"
     assert [await broker.run(files.forget_tenant(TENANT, 1001)) for _ in range(2)] == ["forgotten", "forgotten"]

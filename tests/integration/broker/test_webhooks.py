@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from penstock.broker import webhooks
-from penstock.broker.keys import TenantKeys
+from penstock.broker import files, webhooks
+from penstock.broker.diagnosis import wrong_keys
+from penstock.broker.keys import DELIVERING_TENANTS, FILING_TENANTS, TenantKeys
+from penstock.errors import BrokerDataError
 from penstock.webhooks.delivery import Attempt, AttemptOutcome, Delivery, DeliveryState, Destination, NewDelivery
 from penstock.webhooks.event import Event, EventType
 from penstock.webhooks.signature import new_secret
@@ -129,7 +131,22 @@ async def test_the_log_and_what_is_pending_are_bounded(pool: Pool) -> None:
 
 
 async def test_a_tenant_that_has_something_new_is_not_forgotten(pool: Pool) -> None:
-    await pool.broker.ask(webhooks.touch(TENANT, 1000))
+    await pool.broker.run(webhooks.touch(TENANT, 1000))
     assert await pool.broker.run(webhooks.forget_tenant(TENANT, 1000)) == "kept"
     assert await pool.broker.run(webhooks.forget_tenant(TENANT, 1001)) == "forgotten"
     assert await pool.broker.ask(webhooks.tenants()) == []
+
+
+async def test_a_list_of_tenants_of_another_type_is_begun_anew(pool: Pool) -> None:
+    for key, touch in ((DELIVERING_TENANTS, webhooks.touch), (FILING_TENANTS, files.touch)):
+        await pool.redis.set(key, "mine")
+        assert await pool.broker.run(touch(TENANT, 1000)) == "listed"
+        assert await pool.redis.zrange(key, 0, -1, withscores=True) == [(TENANT.encode(), 1000.0)]
+
+
+async def test_what_cannot_be_read_is_told_by_its_key(pool: Pool) -> None:
+    await pool.redis.set(DELIVERING_TENANTS, "mine")
+    with pytest.raises(BrokerDataError) as error:
+        await pool.broker.ask(webhooks.tenants())
+
+    assert await wrong_keys(pool.broker, error.value.keys) == [f"{DELIVERING_TENANTS} is a string, not a zset"]

@@ -354,6 +354,17 @@ async def test_what_has_no_record_any_more_is_struck_off_the_list(
     assert (await client.get(f"{PATH}/{made[0]}")).status_code == 404
 
 
+async def test_a_record_that_cannot_be_read_hides_no_other(client: httpx.AsyncClient, broker: OpenBroker) -> None:
+    made = [(await created(client)).json()["id"] for _ in range(2)]
+    broken = keys_of("sim").batch(made[0])
+    await broker.client.delete(broken)
+    await broker.client.set(broken, "mine")
+    listed = await client.get(PATH)
+    assert [one["id"] for one in listed.json()["data"]] == [made[1]]
+    assert (await client.get(f"{PATH}/{made[0]}")).status_code == 503
+    await broker.client.delete(broken)
+
+
 @pytest.mark.parametrize("limit", ["0", "101", "x"])
 async def test_a_page_has_a_size(client: httpx.AsyncClient, limit: str) -> None:
     assert refusal(await client.get(PATH, params={"limit": limit})) == (400, None, "limit")

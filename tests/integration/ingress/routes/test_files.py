@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from penstock.broker import files, observing
+from penstock.broker.keys import TenantKeys
 from penstock.files.file import File, Part, Purpose
 from penstock.settings import ApiKey, Settings
 from penstock.storage.folder import FolderDraft
@@ -20,6 +21,7 @@ from tests.contract.contract import Contract
 from tests.eventual import until
 from tests.integration.ingress.conftest import Serve
 from tests.integration.ingress.serving import Serving
+from tests.integration.open_broker import OpenBroker
 
 KEYS = tuple(
     ApiKey(name=name, tenant=name, sha256=hashlib.sha256(name.encode()).hexdigest()) for name in ("acme", "rival")
@@ -149,6 +151,16 @@ async def test_files_are_listed_page_by_page_in_either_order(client: httpx.Async
     assert len(check(contract, await client.get("/v1/files", params={"purpose": "batch"}))["data"]) == 5
     for wrong in ({"after": "file-0"}, {"limit": "0"}, {"order": "up"}, {"purpose": "vision"}):
         check(contract, await client.get("/v1/files", params=wrong), 400)
+
+
+async def test_a_record_that_cannot_be_read_hides_no_other(client: httpx.AsyncClient, broker: OpenBroker) -> None:
+    ids = [(await upload(client, name=f"{number}.jsonl")).json()["id"] for number in range(2)]
+    broken = TenantKeys("acme").file(ids[0])
+    await broker.client.delete(broken)
+    await broker.client.set(broken, "mine")
+    listed = (await client.get("/v1/files")).json()
+    assert [one["id"] for one in listed["data"]] == [ids[1]]
+    assert (await client.get(f"/v1/files/{ids[0]}")).status_code == 503
 
 
 async def test_files_of_one_moment_are_listed_once_each(ingress: Serving, contract: Contract) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from penstock.broker import webhooks
+from penstock.broker.keys import TenantKeys
 from penstock.settings import ApiKey, Settings, WebhookSettings
 from penstock.webhooks.request import decode_target
 from penstock.webhooks.signature import key_of, new_secret
@@ -176,6 +177,18 @@ async def test_the_log_is_listed_narrowed_and_read_page_by_page(
     ):
         assert len((await client.get("/v1/webhooks/deliveries", params=params)).json()["data"]) == count
     assert (await client.get("/v1/webhooks/deliveries", headers=RIVAL)).json()["data"] == []
+
+
+async def test_a_delivery_that_cannot_be_read_hides_no_other(
+    client: httpx.AsyncClient, broker: OpenBroker, webhook: dict[str, Any]
+) -> None:
+    ids = [(await client.post(f"/v1/webhooks/{webhook['id']}/test", json={})).json()["id"] for _ in range(2)]
+    broken = TenantKeys("acme").delivery(ids[0])
+    await broker.client.delete(broken)
+    await broker.client.set(broken, "mine")
+    listed = (await client.get("/v1/webhooks/deliveries")).json()
+    assert [one["id"] for one in listed["data"]] == [ids[1]]
+    assert (await client.get(f"/v1/webhooks/deliveries/{ids[0]}")).status_code == 503
 
 
 @pytest.mark.parametrize("params", [{"state": "lost"}, {"type": "x"}, {"limit": "0"}, {"after": "nobody"}])

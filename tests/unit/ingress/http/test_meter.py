@@ -78,4 +78,5 @@ def test_a_long_body_may_have_more_chunks_if_they_are_not_small() -> None:
                 return False
         return True
 
-    assert [takes(255), takes(256)] == [False, True]
+    line = b'{"endpoint":"/v1/completions","body":{"model":"m","prompt":""}}\n'
+    assert [takes(59), takes(60), takes(len(line))] == [False, True, True]

@@ -99,6 +99,12 @@ BOUNDS: list[tuple[Any, dict[str, Any], dict[str, Any], str]] = [
         {"chat_template_kwargs": nested(MAX_TEMPLATE_DEPTH + 1)},
         "chat_template_kwargs",
     ),
+    (
+        chat,
+        {"structured_outputs": {"json": json.dumps({"examples": [1] * MAX_VALUES})}},
+        {"structured_outputs": {"json": json.dumps({"examples": [1] * (MAX_VALUES + 2)})}},
+        "structured_outputs",
+    ),
     (chat, {"stop": ["x" * MAX_STOP_CHARACTERS]}, {"stop": ["x" * MAX_STOP_CHARACTERS, "y"]}, "stop"),
     (
         chat,

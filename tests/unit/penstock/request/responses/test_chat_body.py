@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from penstock.errors import ApiError, ContextLengthError, InvalidRequestError
+from penstock.request.limits import MAX_CONTENT_PARTS
 from penstock.request.responses import as_chat, parse_responses, renamed
 
 BODY: dict[str, Any] = {"model": "sim", "input": "Hi"}
@@ -18,6 +19,26 @@ def chat(history: list[dict[str, Any]] | None = None, **fields: Any) -> dict[str
     asked = parse_responses(json.dumps(BODY | fields).encode())
     found: dict[str, Any] = json.loads(as_chat(asked, history or []).raw)
     return found
+
+
+def parts_of(count: int) -> list[dict[str, Any]]:
+    """A conversation with so many parts: of a text, of an answer, of reasoning and of a tool's output."""
+    told: list[dict[str, Any]] = [
+        {"role": "user", "content": [{"type": "input_text", "text": ""}]},
+        {"role": "assistant", "content": [{"type": "output_text", "text": ""}]},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": ""}]},
+    ]
+    thought = {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "x"}] * (count - 3)}
+    return [*told, thought]
+
+
+def test_the_parts_of_all_items_are_counted_before_any_becomes_a_message() -> None:
+    assert len(chat(input=parts_of(MAX_CONTENT_PARTS))["messages"]) == 4
+    with pytest.raises(InvalidRequestError, match="input has at most 8192 parts together") as error:
+        parse_responses(json.dumps(BODY | {"input": parts_of(MAX_CONTENT_PARTS + 1)}).encode())
+
+    assert error.value.param == "input"
 
 
 def test_a_text_is_the_users() -> None:
