@@ -152,8 +152,9 @@ def _app(what: About, settings: Settings, service: Running, routers: Sequence[AP
 
     # Bodies are checked by our own types: what the framework made from the handlers would say nothing about them.
     app = FastAPI(lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    # Taken as they are: `include_router` would analyse every handler a second time.
     for router in routers:
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.state.description = about.Description(what, settings, app.routes)

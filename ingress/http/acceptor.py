@@ -30,6 +30,11 @@ class Acceptor:
         listener.settimeout(0)
         self._begin()
 
+    @property
+    def is_opening(self) -> bool:
+        """Whether a connection was taken that has no protocol yet."""
+        return bool(self._opening)
+
     def close(self) -> None:
         """Take no more."""
         self._loop.remove_reader(self._listener)

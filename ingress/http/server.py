@@ -95,9 +95,22 @@ class HttpServer(uvicorn.Server):
         """End the responses, within the grace or at once, and then the app, which uvicorn would leave in the middle."""
         for acceptor in self._acceptors:
             acceptor.close()
-        await super().shutdown(sockets)
-        if self.force_exit:
+        for listener in sockets or ():
+            listener.close()
+        is_idle = await self._is_idle()
+        if not is_idle:
+            await super().shutdown()
+        if is_idle or self.force_exit:
             await self.lifespan.shutdown()
+
+    async def _is_idle(self) -> bool:
+        """Close what no response goes over; whether nothing is left to wait for: uvicorn waits even then."""
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        # The transports tell that they are closed in the loop's next turn.
+        await asyncio.sleep(0)
+        is_opening = any(acceptor.is_opening for acceptor in self._acceptors)
+        return not (is_opening or self.server_state.connections or self.server_state.tasks)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

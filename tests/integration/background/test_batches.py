@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from background.batches.owner import BatchOwner
 from background.hand_over import HandOver
 from background.ledger_reader import LedgerReader
 from penstock.batches.batch import BatchStatus
-from penstock.batches.part import input_name
+from penstock.batches.part import folder_of, input_name
 from penstock.broker import batches, files, ledger, webhooks
 from penstock.broker.connections import Endpoint
 from penstock.broker.contact import Contact
@@ -45,29 +47,55 @@ from tests.integration.open_broker import OpenBroker
 FAST = {"prefill_ms_base": 0.1, "prefill_us_per_token": 0.1, "itl_ms": 0.1}
 
 
-@pytest.fixture
-def stack(data_dir: Path) -> Iterator[Stack]:
-    with running(
-        data_dir,
+def serving(folder: Path) -> AbstractContextManager[Stack]:
+    """Two background processes and a pool, with files in this folder."""
+    return running(
+        folder,
         ingresses=0,
         backgrounds=2,
-        storage={"url": str(data_dir / "files")},
+        storage={"url": str(folder / "files")},
         batches={"lease_ttl_s": 1.0, "part_s": 0.5, "part_lines": 50},
         background={"tick_s": 0.05},
         webhooks={"allowed_networks": ["127.0.0.0/8"]},
-    ) as stack:
+    )
+
+
+@contextlib.asynccontextmanager
+async def batches_of(stack: Stack) -> AsyncIterator[Batches]:
+    broker = OpenBroker(Endpoint.parse(stack.redis.url))
+    storage = open_storage(StorageSettings(url=str(stack.folder / "files")))
+    yield Batches(broker, storage)
+    await storage.close()
+    await broker.close()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Stack]:
+    """For tests that only run batches, each to its end."""
+    with (
+        tempfile.TemporaryDirectory(prefix="penstock-", ignore_cleanup_errors=True) as folder,
+        serving(Path(folder)) as stack,
+    ):
         yield stack
 
 
 @pytest.fixture
-async def made(stack: Stack, data_dir: Path) -> AsyncIterator[Batches]:
-    broker, storage = (
-        OpenBroker(Endpoint.parse(stack.redis.url)),
-        open_storage(StorageSettings(url=str(data_dir / "files"))),
-    )
-    yield Batches(broker, storage)
-    await storage.close()
-    await broker.close()
+async def made(shared: Stack) -> AsyncIterator[Batches]:
+    async with batches_of(shared) as made:
+        yield made
+
+
+@pytest.fixture
+def stack(data_dir: Path) -> Iterator[Stack]:
+    """For a test that breaks something, or counts what there is."""
+    with serving(data_dir) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def own(stack: Stack) -> AsyncIterator[Batches]:
+    async with batches_of(stack) as made:
+        yield made
 
 
 def names_of(lines: list[dict[str, object]]) -> list[str]:
@@ -121,7 +149,7 @@ async def test_wrong_input_fails_the_batch_before_anything_runs(
     assert batch.status is BatchStatus.FAILED
     assert (batch.errors[0].line, batch.errors[0].code) == (line, code)
     assert batch.ended_completed == batch.completed == 0
-    assert await made.names() == []
+    assert [name for name in await made.names() if name.startswith(folder_of(batch.id))] == []
 
 
 async def test_a_field_that_nobody_knows_is_told_and_changes_nothing(made: Batches) -> None:
@@ -186,40 +214,40 @@ async def test_a_batch_whose_input_file_is_gone_fails(made: Batches) -> None:
     assert (batch.status, batch.errors[0].code) == (BatchStatus.FAILED, "input_file_missing")
 
 
-async def test_processes_that_are_killed_lose_repeat_and_change_nothing(stack: Stack, made: Batches) -> None:
+async def test_processes_that_are_killed_lose_repeat_and_change_nothing(stack: Stack, own: Batches) -> None:
     wanted = [f"{number}" for number in range(1500)]
-    id_ = await made.begin(encoded([chat_line(one) for one in wanted]))
+    id_ = await own.begin(encoded([chat_line(one) for one in wanted]))
     for round_ in range(6):
-        await until(partial(_has_ended, made, id_, 200 * round_))
+        await until(partial(_has_ended, own, id_, 200 * round_))
         killed = stack.backgrounds[round_ % 2]
         killed.send(signal.SIGKILL)
         killed.end(5.0)
         killed.start()
-    batch = await made.ended(id_)
-    done = await made.lines(batch.output_file)
+    batch = await own.ended(id_)
+    done = await own.lines(batch.output_file)
 
     assert names_of(done) == sorted(wanted)
-    assert await _jobs_that_ended(made) == len(wanted)
+    assert await _jobs_that_ended(own) == len(wanted)
     assert {line["custom_id"]: line["response"]["body"]["choices"][0]["message"]["content"] for line in done} == {
         one: expected(one, max_tokens=4) for one in wanted
     }
-    assert await made.broker.ask(batches.open_lines("sim", id_)) == {}
-    wanted_names = {part.name for part in await _parts(made, batch.output_file)}
-    assert set(await made.names()) == wanted_names
+    assert await own.broker.ask(batches.open_lines("sim", id_)) == {}
+    wanted_names = {part.name for part in await _parts(own, batch.output_file)}
+    assert set(await own.names()) == wanted_names
 
 
-async def test_storage_that_is_away_holds_a_batch_up_and_loses_nothing(stack: Stack, made: Batches) -> None:
+async def test_storage_that_is_away_holds_a_batch_up_and_loses_nothing(stack: Stack, own: Batches) -> None:
     wanted = [f"{number}" for number in range(300)]
-    id_ = await made.begin(encoded([chat_line(one, max_tokens=20) for one in wanted]))
+    id_ = await own.begin(encoded([chat_line(one, max_tokens=20) for one in wanted]))
     folder = stack.folder / "files"
-    await until(lambda: _has_recorded(made, id_, 50))
+    await until(lambda: _has_recorded(own, id_, 50))
     away = folder.rename(stack.folder / "away")
     folder.write_text("no folder")
     await until(lambda: _is_told(stack, "batch.held_up"))
     folder.unlink()
     away.rename(folder)
-    batch = await made.ended(id_)
-    assert names_of(await made.lines(batch.output_file)) == sorted(wanted)
+    batch = await own.ended(id_)
+    assert names_of(await own.lines(batch.output_file)) == sorted(wanted)
 
 
 async def _has_ended(made: Batches, id_: str, count: int) -> bool:
@@ -240,41 +268,39 @@ async def _parts(made: Batches, file_id: str) -> list[Part]:
     return list(file.parts)
 
 
-async def test_a_process_that_is_paused_past_its_lease_writes_nothing_when_it_wakes(
-    stack: Stack, made: Batches
-) -> None:
+async def test_a_process_that_is_paused_past_its_lease_writes_nothing_when_it_wakes(stack: Stack, own: Batches) -> None:
     wanted = [f"{number}" for number in range(600)]
-    id_ = await made.begin(encoded([chat_line(one) for one in wanted]))
-    await until(partial(_has_ended, made, id_, 50))
+    id_ = await own.begin(encoded([chat_line(one) for one in wanted]))
+    await until(partial(_has_ended, own, id_, 50))
     (owner,) = [one for one in stack.backgrounds if f'"{id_}"' in one.log.read_text()]
     owner.send(signal.SIGSTOP)
-    batch = await made.ended(id_)
-    files_then = await made.names()
+    batch = await own.ended(id_)
+    files_then = await own.names()
     owner.send(signal.SIGCONT)
     await until(lambda: _has_said(owner, events.BATCH_DISOWNED))
 
-    assert names_of(await made.lines(batch.output_file)) == sorted(wanted)
-    assert await made.names() == files_then
-    assert await made.of(id_) == batch
-    assert await _jobs_that_ended(made) == len(wanted)
+    assert names_of(await own.lines(batch.output_file)) == sorted(wanted)
+    assert await own.names() == files_then
+    assert await own.of(id_) == batch
+    assert await _jobs_that_ended(own) == len(wanted)
 
 
-async def test_a_process_that_is_told_to_stop_hands_its_batch_over_at_once(stack: Stack, made: Batches) -> None:
+async def test_a_process_that_is_told_to_stop_hands_its_batch_over_at_once(stack: Stack, own: Batches) -> None:
     wanted = [f"{number}" for number in range(600)]
-    id_ = await made.begin(encoded([chat_line(one) for one in wanted]))
-    await until(partial(_has_ended, made, id_, 50))
+    id_ = await own.begin(encoded([chat_line(one) for one in wanted]))
+    await until(partial(_has_ended, own, id_, 50))
     (owner,) = [one for one in stack.backgrounds if f'"{id_}"' in one.log.read_text()]
     assert await asyncio.to_thread(owner.stop, 10.0) == 0
-    batch = await made.ended(id_)
-    assert names_of(await made.lines(batch.output_file)) == sorted(wanted)
+    batch = await own.ended(id_)
+    assert names_of(await own.lines(batch.output_file)) == sorted(wanted)
 
 
-async def test_receivers_are_told_of_a_batch_once_and_of_its_lines_never(made: Batches) -> None:
+async def test_receivers_are_told_of_a_batch_once_and_of_its_lines_never(own: Batches) -> None:
     with receiving(new_secret()) as receiver:
         subscription = Subscription(id="wh_all", url=receiver.url, secret=receiver.secret, created_ms=1)
-        assert await made.broker.run(webhooks.put(TENANT, None, subscription, 10)) == "put"
-        good = await made.ended(await made.begin(encoded([chat_line("a"), chat_line("b")])))
-        bad = await made.ended(await made.begin(b"{}"))
+        assert await own.broker.run(webhooks.put(TENANT, None, subscription, 10)) == "put"
+        good = await own.ended(await own.begin(encoded([chat_line("a"), chat_line("b")])))
+        bad = await own.ended(await own.begin(b"{}"))
         await until(lambda: _has_received(receiver, 2))
 
     told = {one.event["data"]["id"]: one.event for one in receiver.received}
@@ -311,15 +337,15 @@ async def test_a_tenant_with_many_batches_leaves_room_for_others(data_dir: Path)
         assert (batch.status, batch.completed) == (BatchStatus.COMPLETED, 1)
 
 
-async def test_a_batch_whose_record_is_lost_is_open_no_more(made: Batches) -> None:
-    lost = await made.begin(encoded([chat_line(f"{number}", max_tokens=100) for number in range(200)]))
-    await until(lambda: _has_ended(made, lost, 1))
+async def test_a_batch_whose_record_is_lost_is_open_no_more(own: Batches) -> None:
+    lost = await own.begin(encoded([chat_line(f"{number}", max_tokens=100) for number in range(200)]))
+    await until(lambda: _has_ended(own, lost, 1))
     keys = keys_of("sim")
-    await made.broker.ask(Query(("DEL", keys.batch(lost)), int))
-    await until(lambda: _is_struck_off(made, lost))
-    left = await made.broker.ask(Query(("EXISTS", keys.batch_open(lost), keys.batch_ends(lost)), int))
+    await own.broker.ask(Query(("DEL", keys.batch(lost)), int))
+    await until(lambda: _is_struck_off(own, lost))
+    left = await own.broker.ask(Query(("EXISTS", keys.batch_open(lost), keys.batch_ends(lost)), int))
     assert left == 0
-    assert (await made.ended(await made.begin(encoded([chat_line("next")])))).status is BatchStatus.COMPLETED
+    assert (await own.ended(await own.begin(encoded([chat_line("next")])))).status is BatchStatus.COMPLETED
 
 
 async def _is_struck_off(made: Batches, id_: str) -> bool:
@@ -363,23 +389,20 @@ async def alone(folder: Path, pool: dict[str, Any]) -> AsyncIterator[tuple[Stack
         storage={"url": str(folder / "files")},
         batches={"lease_ttl_s": 1.0, "part_s": 0.5, "part_lines": 50},
     ) as stack:
-        broker = OpenBroker(Endpoint.parse(stack.redis.url))
-        storage = open_storage(StorageSettings(url=str(folder / "files")))
-        yield stack, Batches(broker, storage)
-        await storage.close()
-        await broker.close()
+        async with batches_of(stack) as made:
+            yield stack, made
 
 
-async def test_storage_that_is_away_before_the_input_is_read_is_waited_for(stack: Stack, made: Batches) -> None:
+async def test_storage_that_is_away_before_the_input_is_read_is_waited_for(stack: Stack, own: Batches) -> None:
     """A folder that is not mounted is an empty one."""
-    file = await made.upload(encoded([chat_line("a")]))
+    file = await own.upload(encoded([chat_line("a")]))
     folder = stack.folder / "files"
     away = folder.rename(stack.folder / "away")
-    id_ = await made.create(file.id)
+    id_ = await own.create(file.id)
     await until(lambda: _is_told(stack, events.BATCH_HELD_UP))
     shutil.rmtree(folder, ignore_errors=True)
     away.rename(folder)
-    batch = await made.ended(id_)
+    batch = await own.ended(id_)
     assert (batch.status, batch.completed) == (BatchStatus.COMPLETED, 1)
 
 
@@ -416,16 +439,16 @@ async def test_a_batch_whose_input_is_gone_for_good_ends(made: Batches, *, is_ca
     assert len(set(names_of(told))) == len(told)
 
 
-async def test_results_leave_a_redis_that_is_full(made: Batches) -> None:
+async def test_results_leave_a_redis_that_is_full(own: Batches) -> None:
     """They may be what it is full of."""
     wanted = [f"{number}" for number in range(300)]
-    id_ = await made.begin(encoded([chat_line(one, max_tokens=20) for one in wanted]))
-    await until(lambda: _has_ended(made, id_, 1))
-    await made.broker.ask(Query(("CONFIG", "SET", "maxmemory", 1), str))
-    await until(lambda: _is_emptied(made, id_))
-    await made.broker.ask(Query(("CONFIG", "SET", "maxmemory", 0), str))
-    batch = await made.ended(id_)
-    assert names_of(await made.lines(batch.output_file)) == sorted(wanted)
+    id_ = await own.begin(encoded([chat_line(one, max_tokens=20) for one in wanted]))
+    await until(lambda: _has_ended(own, id_, 1))
+    await own.broker.ask(Query(("CONFIG", "SET", "maxmemory", 1), str))
+    await until(lambda: _is_emptied(own, id_))
+    await own.broker.ask(Query(("CONFIG", "SET", "maxmemory", 0), str))
+    batch = await own.ended(id_)
+    assert names_of(await own.lines(batch.output_file)) == sorted(wanted)
 
 
 async def _is_emptied(made: Batches, id_: str) -> bool:
@@ -435,29 +458,29 @@ async def _is_emptied(made: Batches, id_: str) -> bool:
 
 @pytest.mark.parametrize("is_cancelled", [False, True])
 async def test_a_job_that_cannot_be_read_keeps_no_batch_from_its_end(
-    stack: Stack, made: Batches, monkeypatch: pytest.MonkeyPatch, *, is_cancelled: bool
+    stack: Stack, own: Batches, monkeypatch: pytest.MonkeyPatch, *, is_cancelled: bool
 ) -> None:
     """As one whose key holds something else; the end of such a job is told to nobody."""
     for one in stack.backgrounds:
         await asyncio.to_thread(one.stop, 10.0)
     monkeypatch.setattr(reconciler, "_EVERY_S", 0.2)
-    id_ = await made.begin(encoded([chat_line(f"{number}", max_tokens=40) for number in range(20)]))
-    hand_over = HandOver(made.broker, Untouched(), WebhookSettings())
+    id_ = await own.begin(encoded([chat_line(f"{number}", max_tokens=40) for number in range(20)]))
+    hand_over = HandOver(own.broker, Untouched(), WebhookSettings())
     settings = load(stack.config)
-    ours = BatchOwner(made.broker, made.storage, settings, "sim", "us", hand_over)
-    reader = LedgerReader(made.broker, Contact(made.broker.address), "sim", settings.background, "us", hand_over)
+    ours = BatchOwner(own.broker, own.storage, settings, "sim", "us", hand_over)
+    reader = LedgerReader(own.broker, Contact(own.broker.address), "sim", settings.background, "us", hand_over)
     lives = [asyncio.create_task(part.run()) for part in (ours, reader)]
-    await until(lambda: _has_begun(made, id_))
-    open_lines = await made.broker.ask(batches.open_lines("sim", id_))
+    await until(lambda: _has_begun(own, id_))
+    open_lines = await own.broker.ask(batches.open_lines("sim", id_))
     wrong = next(iter(open_lines))
-    await made.broker.ask(Query(("SET", keys_of("sim").job(wrong), "something else"), str))
+    await own.broker.ask(Query(("SET", keys_of("sim").job(wrong), "something else"), str))
     if is_cancelled:
-        await made.broker.run(batches.change("sim", id_, "", BatchStatus.CANCELLING))
-    batch = await made.ended(id_)
+        await own.broker.run(batches.change("sim", id_, "", BatchStatus.CANCELLING))
+    batch = await own.ended(id_)
     for part in (ours, reader):
         part.stop()
     await asyncio.gather(*lives)
-    lines = [*await made.lines(batch.output_file), *await made.lines(batch.error_file)]
+    lines = [*await own.lines(batch.output_file), *await own.lines(batch.error_file)]
     assert names_of(lines) == sorted(f"{number}" for number in range(20))
     assert "result_lost" in {line["error"]["code"] for line in lines if line["error"]}
 
