@@ -186,8 +186,8 @@ async def test_what_is_not_done_within_the_window_expires_line_by_line(made: Bat
     # The processes have started when a first one is through.
     await made.ended(await made.begin(encoded([chat_line("first")])))
     wanted = [f"{number}" for number in range(1000)]
-    # One token each: the first line is done soon, and the prompts of all take half a minute.
-    lines = encoded([chat_line(one, max_tokens=1) for one in wanted])
+    # One in ten is done soon; the others take a minute in sum.
+    lines = encoded([chat_line(one, max_tokens=1 if one.endswith("0") else 400) for one in wanted])
     batch = await made.ended(await made.begin(lines, window_ms=6000))
     done, others = await made.lines(batch.output_file), await made.lines(batch.error_file)
 
