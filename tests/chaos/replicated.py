@@ -138,6 +138,10 @@ class Replicated:
         pools = [pool for pool, one in zip(self._pools, masters, strict=True) if one is master]
         died_s = time.monotonic()
         yield
+        if not pools:
+            # On a busy machine another may have taken its place before.
+            self._history.note(f"{master.name} served no pool any more")
+            return
         while (serving := (await self._masters(pools))[0]) is None:
             await asyncio.sleep(TICK_S)
         self.outages.append(Outage(pools, died_s, time.monotonic(), serving is not master, is_calm))
