@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from background.batches.work import Work, change, check_owned
 from penstock.batches.batch import BatchFault, BatchStatus, encode_faults
 from penstock.batches.part import Kind, file_id, folder_of
@@ -33,23 +35,28 @@ async def leave_rest(work: Work, batch: Batch) -> None:
         message=f"{rest} requests were not run and are in neither file: the input was deleted while the batch ran.",
         param="input_file_id",
     )
+    after = replace(batch, expanded=batch.total, failed=batch.failed + rest, errors=[*batch.errors, fault])
     left: dict[str, str | int] = {
-        "expanded": batch.total,
-        "failed": batch.failed + rest,
-        "errors": encode_faults([*batch.errors, fault]).decode(),
+        "expanded": after.expanded,
+        "failed": after.failed,
+        "errors": encode_faults(after.errors).decode(),
     }
     if batch.status is BatchStatus.CANCELLING:
-        await make_files(work, batch, left)
+        await make_files(work, after, left)
     else:
         await change(work, BatchStatus.FINALIZING, left | {"late": batch.late + rest})
 
 
 async def make_files(work: Work, batch: Batch, fields: Mapping[str, str | int] = {}) -> None:
-    """Record the files that the parts are, then the end, with `fields`. Raises DisownedError, BrokerError."""
+    """Record the files that the parts are, then the end, with `fields` that the batch has already.
+
+    Raises DisownedError, BrokerError.
+    """
     parts, now_ms = await work.broker.ask_many([batches.parts(work.pool, work.id), observing.clock_ms()])
     await work.broker.run(files.touch(batch.tenant, now_ms))
     named = {f"{name}_file": await _make_file(work, batch, kind, parts, now_ms) for kind, name in _NAMES.items()}
-    await change(work, _end_of(batch), {**fields, **{name: made for name, made in named.items() if made}})
+    lost = _lost(work, batch, sum(part.lines for part in parts))
+    await change(work, _end_of(batch), {**fields, **lost, **{name: made for name, made in named.items() if made}})
 
 
 async def settle(work: Work, batch: Batch, hand_over: HandOver) -> None:
@@ -67,6 +74,21 @@ async def settle(work: Work, batch: Batch, hand_over: HandOver) -> None:
         completed=batch.completed,
         failed=batch.failed,
     )
+
+
+def _lost(work: Work, batch: Batch, lines: int) -> Mapping[str, str | int]:
+    """What the record says of lines that are in none of the parts, which have so many: one of their keys was lost."""
+    left_out = batch.completed + batch.failed - batch.recorded
+    missing = batch.total - left_out - lines
+    if missing <= 0:
+        return {}
+    _log.error(events.BATCH_INCOMPLETE, batch=work.id, tenant=batch.tenant, missing=missing)
+    fault = BatchFault(
+        code="results_lost",
+        message=f"{missing} requests are in neither file: what was known of them was lost in Redis.",
+    )
+    unknown = batch.total - left_out - batch.recorded
+    return {"failed": batch.failed + unknown, "errors": encode_faults([*batch.errors, fault]).decode()}
 
 
 async def _make_file(work: Work, batch: Batch, kind: Kind, parts: Sequence[BatchPart], now_ms: int) -> str:

@@ -440,6 +440,29 @@ async def test_a_batch_whose_input_is_gone_for_good_ends(made: Batches, *, is_ca
     assert len(set(names_of(told))) == len(told)
 
 
+@pytest.mark.parametrize("key", ["batch_open", "batch_parts"])
+async def test_a_batch_that_redis_lost_a_part_of_says_so(made: Batches, key: str) -> None:
+    short, long = [f"short {number}" for number in range(100)], [f"long {number}" for number in range(10)]
+    lines = [*(chat_line(one) for one in short), *(chat_line(one, max_tokens=300) for one in long)]
+    id_ = await made.begin(encoded(lines))
+    await until(lambda: _is_under_way(made, id_))
+    await made.broker.ask(Query(("DEL", getattr(keys_of("sim"), key)(id_)), int))
+    batch = await made.ended(id_)
+    told = [*await made.lines(batch.output_file), *await made.lines(batch.error_file)]
+
+    assert len(told) < len(lines)
+    assert [(one.code, one.message.split()[0]) for one in batch.errors] == [
+        ("results_lost", str(len(lines) - len(told)))
+    ]
+    assert batch.completed + batch.failed == batch.total
+
+
+async def _is_under_way(made: Batches, id_: str) -> bool:
+    """All lines are jobs, and some are done."""
+    batch = await made.of(id_)
+    return batch.expanded == batch.total > batch.recorded > 0
+
+
 async def test_results_leave_a_redis_that_is_full(own: Batches) -> None:
     """They may be what it is full of."""
     wanted = [f"{number}" for number in range(300)]
