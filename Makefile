@@ -33,12 +33,15 @@ TOGETHER := $(patsubst %,tests/acceptance/test_%.py,batch_run browser_stream com
 ALONE := $(filter-out $(TOGETHER),$(wildcard tests/acceptance/test_*.py)) tests/chaos tests/unit/ingress/test_prefork.py \
   $(filter-out %_options.py,$(wildcard tests/integration/workers/engine/test_vllm_*.py))
 
+# Compiled once, whatever the environment says: the tests start some thousand processes.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(STAMPS)/dev vllm ## Run every test (ARGS= for pytest: those alone)
 ifdef ARGS
 	@exec $(BIN)/python -m pytest $(ARGS)
 else
 	@status=0; \
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(addprefix --ignore=,$(ALONE)) tests || status=1; \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
+	  $(addprefix --ignore=,$(ALONE)) tests || status=1; \
 	$(BIN)/python -m pytest $(ALONE) || status=1; \
 	exit $$status
 endif

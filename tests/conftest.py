@@ -23,6 +23,21 @@ from tests.servers import oldest_server, serving
 hypothesis_settings.register_profile("penstock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("penstock")
 
+#: Where a file may take a minute.
+_LONG = (
+    "acceptance",
+    "differential",
+    "integration/background",
+    "integration/penstock/cli",
+    "integration/workers/engine",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first: of several processes, none is left alone with it at the end."""
+    folder = Path(__file__).parent
+    items.sort(key=lambda item: not item.path.relative_to(folder).as_posix().startswith(_LONG))
+
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:

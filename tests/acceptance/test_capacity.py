@@ -93,7 +93,7 @@ def test_a_job_is_run_when_a_worker_comes_in_time(unstaffed: Stack) -> None:
 
 def test_an_engine_that_does_not_start_is_seen_everywhere_and_tried_again(broken: Up) -> None:
     def readiness() -> dict[str, Any]:
-        pools: dict[str, Any] = httpx.get(f"{broken.url}/ready").json()["pools"]
+        pools: dict[str, Any] = httpx.get(f"{broken.url}/ready", verify=False).json()["pools"]
         return pools
 
     assert eventually(lambda: answers_ok(f"{broken.url}/health"), within_s=30)
@@ -126,7 +126,7 @@ def test_an_engine_that_does_not_start_is_seen_everywhere_and_tried_again(broken
 
 def test_requests_for_an_engine_that_does_not_start_wait_where_the_settings_say_so(patient: Up) -> None:
     def is_failing() -> bool:
-        return bool(httpx.get(f"{patient.url}/ready").json()["pools"]["sim"]["failing"])
+        return bool(httpx.get(f"{patient.url}/ready", verify=False).json()["pools"]["sim"]["failing"])
 
     assert eventually(lambda: answers_ok(f"{patient.url}/health"), within_s=30)
     assert eventually(is_failing, within_s=30)

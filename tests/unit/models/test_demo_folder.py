@@ -1,24 +1,31 @@
-"""The folder that is served is small, complete, and knows its text by heart."""
+"""The folder that is served is small, complete, and knows its text by heart.
+
+What needs torch is imported where it is used: each process that collects the tests would take seconds for it.
+"""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
-from transformers import LlamaForCausalLM
 
 from models.corpus import load
-from models.train_demo import REQUIRED_MARGIN, TARGET
-from models.training.conversations import Encoder
-from models.training.recall import canonical_turns, examine, examine_second_turns
+from models.training.conversations import Encoder, Turn
 from penstock.errors import InvalidRequestError
+from penstock.settings.builtin import FOLDER as BUILTIN
 from penstock.text.chat.conversation import Conversation
 from penstock.text.hf_tokenizer import HfTokenizer
 
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM
+
+TARGET = BUILTIN / "demo"
 TOKENIZER = HfTokenizer(TARGET)
 ENCODER = Encoder(Tokenizer.from_file(str(TARGET / "tokenizer.json")))
-TURNS = canonical_turns(load())
+TURNS = [Turn(question.canonical, question.answer) for question in load()]
 
 
 def said(role: str, content: str) -> dict[str, str]:
@@ -26,6 +33,8 @@ def said(role: str, content: str) -> dict[str, str]:
 
 
 def model() -> LlamaForCausalLM:
+    from transformers import LlamaForCausalLM
+
     return LlamaForCausalLM.from_pretrained(TARGET, dtype="float32").eval()
 
 
@@ -71,11 +80,16 @@ def test_a_character_beyond_ascii_is_as_many_tokens_as_bytes(character: str) -> 
 
 
 def test_the_weights_say_every_answer_exactly_and_by_a_clear_margin() -> None:
+    from models.train_demo import REQUIRED_MARGIN
+    from models.training.recall import examine
+
     recall = examine(model(), ENCODER, TURNS)
     assert recall.missed == ()
     assert recall.margin >= REQUIRED_MARGIN
 
 
 def test_a_second_question_in_a_chat_is_answered_too() -> None:
+    from models.training.recall import examine_second_turns
+
     recall = examine_second_turns(model(), ENCODER, TURNS)
     assert recall.share >= 0.99
