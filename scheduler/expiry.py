@@ -42,24 +42,27 @@ class Expiry:
         left = 0
         while not self._term.over.is_set():
             page = await broker.ask(observing.overdue(pool, now_ms, left, _PAGE))
-            left += len(page) - await self._end(page)
+            left += len(page) - await self._end(page, now_ms)
             if len(page) < _PAGE:
                 return
 
-    async def _end(self, job_ids: Sequence[str]) -> int:
+    async def _end(self, job_ids: Sequence[str], now_ms: int) -> int:
         """Returns how many of them are overdue no more."""
-        asked = await self._term.broker.ask_each([observing.standing(self._term.pool, one) for one in job_ids])
+        pool = self._term.pool
+        asked = await self._term.broker.ask_each([observing.standing(pool, one) for one in job_ids])
         # What cannot be read is no record: the job is gone, and is listed no more.
         standings = await self._trouble.readable(asked)
-        by_fate: dict[Overdue, list[Standing]] = {Overdue.EXPIRE: [], Overdue.STOP: []}
+        deadlines = await self._term.broker.ask_many([observing.deadline_ms(pool, one) for one in job_ids])
+        by_fate: dict[Overdue, list[Standing]] = {fate_: [] for fate_ in Overdue}
         strays = []
-        for job_id, standing in zip(job_ids, standings, strict=True):
-            verdict = fate(standing.state if standing else None)
+        for job_id, standing, deadline_ms in zip(job_ids, standings, deadlines, strict=True):
+            verdict = fate(standing.state if standing else None, deadline_ms, now_ms)
             if standing is None or verdict is Overdue.UNLIST:
                 strays.append(job_id)
             else:
                 by_fate[verdict].append(standing)
-        ended = await self._unlist(strays) + await self._expire(by_fate[Overdue.EXPIRE])
+        ended = len(by_fate[Overdue.LEAVE])
+        ended += await self._unlist(strays) + await self._expire(by_fate[Overdue.EXPIRE])
         for standing in by_fate[Overdue.STOP]:
             try:
                 ended += await self._stop(standing)

@@ -130,6 +130,12 @@ def next_deadline_ms(pool: str) -> Query[int | None]:
     return Query(command, lambda reply: int(float(reply[1])) if reply else None)
 
 
+def deadline_ms(pool: str, job_id: str) -> Query[int | None]:
+    """When a live job is overdue, or None if it is not among them."""
+    command = ("ZSCORE", keys_of(pool).live, job_id)
+    return Query(command, lambda reply: None if reply is None else int(float(reply)))
+
+
 def overdue(pool: str, now_ms: int, offset: int, count: int) -> Query[list[str]]:
     """A page of the jobs whose deadline has passed, the longest overdue first."""
     command = ("ZRANGEBYSCORE", keys_of(pool).live, "-inf", now_ms, "LIMIT", offset, count)

@@ -16,12 +16,19 @@ class Overdue(enum.StrEnum):
     STOP = "stop"
     #: It should not be among the live ones at all.
     UNLIST = "unlist"
+    #: It went on since it was found overdue, and has a later deadline.
+    LEAVE = "leave"
 
 
-def fate(state: State | None) -> Overdue:
-    """Decide by a job's state; None where its record is gone."""
+def fate(state: State | None, deadline_ms: int | None, now_ms: int) -> Overdue:
+    """Decide by a job's state, None where its record is gone, and by its deadline, read after the state.
+
+    Without the deadline, a job that was assigned just before the state was read would be one that has run too long.
+    """
     if state is None or state.terminal:
         return Overdue.UNLIST
+    if deadline_ms is None or deadline_ms > now_ms:
+        return Overdue.LEAVE
     return Overdue.EXPIRE if state is State.QUEUED else Overdue.STOP
 
 

@@ -13,14 +13,20 @@ from scheduler.policy.findings import Evidence, Finding, examine
 states = st.sampled_from(State) | st.none()
 
 
-@given(states)
-def test_an_overdue_job_ends_by_where_it_is(state: State | None) -> None:
+@given(states, st.integers(0, 1_000))
+def test_an_overdue_job_ends_by_where_it_is(state: State | None, deadline_ms: int) -> None:
     expected = Overdue.STOP
     if state is None or state.terminal:
         expected = Overdue.UNLIST
     elif state is State.QUEUED:
         expected = Overdue.EXPIRE
-    assert fate(state) is expected
+    assert fate(state, deadline_ms, now_ms=1_000) is expected
+
+
+@given(states, st.integers(1_001) | st.none())
+def test_a_job_that_is_overdue_no_more_is_left(state: State | None, deadline_ms: int | None) -> None:
+    expected = Overdue.UNLIST if state is None or state.terminal else Overdue.LEAVE
+    assert fate(state, deadline_ms, now_ms=1_000) is expected
 
 
 def test_messages_say_how_long() -> None:
