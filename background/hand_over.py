@@ -11,6 +11,7 @@ import msgspec
 
 from background.delivering import SWEEP_AFTER_S, TASK
 from background.destinations import LONGEST_WAIT_S
+from background.unreadable import UnreadableTenants
 from penstock.broker import webhooks
 from penstock.errors import BrokerUnavailableError
 from penstock.telemetry import events, logs, metrics
@@ -48,7 +49,7 @@ class HandOver:
         self._settings = settings
         #: Tenants whose deliveries are being left out, each of which is logged once.
         self._full: set[str] = set()
-        self._unreadable: set[str] = set()
+        self._unreadable = UnreadableTenants(events.WEBHOOKS_UNREADABLE)
         #: Tenants of whom a job had a webhook that cannot be read: told once.
         self._unreadable_of_jobs: set[str] = set()
         self._is_away = False
@@ -93,11 +94,9 @@ class HandOver:
         found = dict[str, Sequence[Subscription]]()
         for tenant, answer in zip(names, answers, strict=True):
             if isinstance(answer, Exception):
-                if tenant not in self._unreadable:
-                    self._unreadable.add(tenant)
-                    _log.error(events.WEBHOOKS_UNREADABLE, tenant=tenant, why=str(answer))
+                self._unreadable.met(tenant, answer)
             else:
-                self._unreadable.discard(tenant)
+                self._unreadable.read(tenant)
                 found[tenant] = list(answer.values())
         return found
 

@@ -24,8 +24,16 @@ class UnreadableTenants:
         try:
             yield
         except BrokerDataError as error:
-            if tenant not in self._tenants:
-                self._tenants.add(tenant)
-                _log.error(self._event, tenant=tenant, why=str(error))
+            self.met(tenant, error)
         else:
-            self._tenants.discard(tenant)
+            self.read(tenant)
+
+    def met(self, tenant: str, error: Exception) -> None:
+        """Something of a tenant cannot be read: told unless it was, and nothing was read since."""
+        if tenant not in self._tenants:
+            self._tenants.add(tenant)
+            _log.error(self._event, tenant=tenant, why=str(error))
+
+    def read(self, tenant: str) -> None:
+        """All of a tenant could be read."""
+        self._tenants.discard(tenant)

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -94,18 +94,8 @@ def test_what_was_done_is_counted_and_what_is_there_is_shown(simulated: Up) -> N
 
 
 def test_a_screen_shows_workers_until_ctrl_c(simulated: Up) -> None:
-    ours, its = os.openpty()
-    environ = {**os.environ, "PENSTOCK_URL": simulated.url, "TERM": "xterm-256color", "COLUMNS": "150", "LINES": "40"}
-    with subprocess.Popen([*PENSTOCK, "top"], env=environ, stdin=its, stdout=its, stderr=its) as process:
-        os.close(its)
-        shown = b""
-        # The first look, and one after it.
-        while shown.count(b"simulated 1") < 4:
-            shown += os.read(ours, 65_536)
-        process.send_signal(signal.SIGINT)
-        while part := read(ours):
-            shown += part
-    os.close(ours)
+    # The first look, and one after it.
+    process, shown = screen_until(simulated, lambda shown: shown.count(b"simulated 1") >= 4)
 
     assert process.returncode == 0
     assert shown.count(b"Tokens/s") >= 4
@@ -118,20 +108,28 @@ def test_a_screen_shows_batches_that_have_not_ended(simulated: Up, tmp_path: Pat
     # More than its workers have slots for, and each takes long.
     requests.write_bytes(encoded([chat_line(f"{number}", max_tokens=2000) for number in range(300)]))
     batch = said_by(simulated, "batch", "submit", str(requests)).strip()
+    process, _ = screen_until(
+        simulated, lambda shown: batch.encode() in shown and b"in_progress" in shown and b"/300" in shown
+    )
+
+    assert process.returncode == 0
+    assert said_by(simulated, "batch", "cancel", batch).split() == [batch, "cancelling"]
+
+
+def screen_until(up: Up, is_enough: Callable[[bytes], bool]) -> tuple[subprocess.Popen[bytes], bytes]:
+    """What `penstock top` shows on a terminal until that is enough and Ctrl-C has ended it; and its process."""
     ours, its = os.openpty()
-    environ = {**os.environ, "PENSTOCK_URL": simulated.url, "TERM": "xterm-256color", "COLUMNS": "150", "LINES": "40"}
+    environ = {**os.environ, "PENSTOCK_URL": up.url, "TERM": "xterm-256color", "COLUMNS": "150", "LINES": "40"}
     with subprocess.Popen([*PENSTOCK, "top"], env=environ, stdin=its, stdout=its, stderr=its) as process:
         os.close(its)
         shown = b""
-        while not (batch.encode() in shown and b"in_progress" in shown and b"/300" in shown):
+        while not is_enough(shown):
             shown += os.read(ours, 65_536)
         process.send_signal(signal.SIGINT)
         while part := read(ours):
             shown += part
     os.close(ours)
-
-    assert process.returncode == 0
-    assert said_by(simulated, "batch", "cancel", batch).split() == [batch, "cancelling"]
+    return process, shown
 
 
 def read(descriptor: int) -> bytes:

@@ -1,4 +1,5 @@
--- Make a tenant known to a sweep. A list of another type names nobody: it is begun anew.
+-- Make a tenant known to a sweep. A list of another type names nobody: it is begun anew. It is not set
+-- aside, since its key has no hash tag: the other name may be in another slot.
 -- KEYS  1 tenants of the sweep
 -- ARGV  1 tenant  2 when something of it was last made (Unix ms)
 -- Returns "listed"

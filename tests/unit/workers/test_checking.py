@@ -38,6 +38,12 @@ async def desk() -> Desk:
     return Desk()
 
 
+def has_first_token(run: Run) -> None:
+    run.ttft_ms = 1
+    assert run.on_first_token is not None
+    run.on_first_token()
+
+
 async def settled() -> None:
     """Every task has gone as far as it can."""
     for _ in range(5):
@@ -59,9 +65,7 @@ async def test_a_suspect_begins_when_the_one_before_has_its_first_token(desk: De
     await settled()
     assert desk.said == [["first"]]
 
-    first.ttft_ms = 1
-    assert first.on_first_token is not None
-    first.on_first_token()
+    has_first_token(first)
     await settled()
     assert desk.said == [["first"], ["second"]]
 
@@ -98,9 +102,7 @@ async def test_others_do_not_wait_for_a_suspect(desk: Desk) -> None:
 async def test_a_suspect_that_closes_after_its_first_token_ends_no_turn_but_its_own(desk: Desk) -> None:
     first, _, _ = desk.add("first", 2), desk.add("second", 2), desk.add("third", 2)
     await settled()
-    first.ttft_ms = 1
-    assert first.on_first_token is not None
-    first.on_first_token()
+    has_first_token(first)
     await settled()
 
     desk.checking.drop(first)
